@@ -1,0 +1,21 @@
+package inventory
+
+// Demand says what a decision could depend on, so that nothing else is asked
+// of the registry.
+type Demand interface {
+	// Want is called once per repository with its complete tag list at Depth
+	// Names. It must not keep repo.
+	Want(repo *Repository) Want
+}
+
+// Want is how deep to look into one repository.
+type Want struct {
+	// Graph: something may go here, so resolve every tag and read every
+	// manifest reachable from one. False: the tag list is enough.
+	Graph bool
+	// Config says for which tags the image config matters (created, labels,
+	// platforms); "" stands for untagged roots. Nil: for none.
+	Config func(tag string) bool
+	// Untagged: list untagged manifests too, where the registry can.
+	Untagged bool
+}

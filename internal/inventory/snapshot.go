@@ -1,0 +1,98 @@
+// Package inventory reads registries into values: which repositories there
+// are, which tags, which manifests they lead to, how these hang together, and
+// what could not be learned.
+//
+// It promises that a Repository is either complete for its Depth or has a Gap
+// that says what is missing. It cannot change a registry and decides nothing.
+package inventory
+
+import (
+	"time"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// Depth says how much of a repository was read.
+type Depth uint8
+
+const (
+	// Names: only the tag list. Digests and everything behind them are unknown
+	// unless the listing told them.
+	Names Depth = iota
+	// Graph: every tag is resolved and every manifest reachable from one was
+	// read, or says why not.
+	Graph
+)
+
+// Gap is something that could not be learned. It blocks every removal in its
+// scope.
+type Gap struct {
+	// Code: "listing", "tags", "manifest", "catalog", "referrers", "denied".
+	Code string
+	// Repository is empty for a gap of the whole registry.
+	Repository string
+	Message    string
+}
+
+// Tag is one tag. Digest is empty while unresolved, and when it could not be
+// resolved (then Problem says why and the repository has a gap or the tag is
+// kept as unreadable).
+type Tag struct {
+	Name    string
+	Digest  oci.Digest
+	Pushed  time.Time
+	Pulled  time.Time
+	Seen    time.Time // first seen by regkeep after an earlier scan without it
+	Handle  string
+	Problem string
+}
+
+// Manifest is one manifest of a repository as far as it is known.
+type Manifest struct {
+	Digest    oci.Digest
+	MediaType string
+	Kind      oci.Kind
+	// Read: the body was read and the edges below are all there are.
+	Read bool
+	// Missing: something points here but the registry has nothing (a sparse
+	// index, a subject that was deleted).
+	Missing bool
+	// Problem says why the body could not be read or understood. Such a
+	// manifest survives, and so does whatever points at it.
+	Problem string
+
+	Size         int64 // bytes of the manifest document
+	ArtifactType string
+	Config       *oci.Descriptor
+	Layers       []oci.Descriptor
+	Children     []oci.Descriptor
+	Subject      oci.Digest // "" when it names none
+	Annotations  map[string]string
+
+	// Facts of the image config; the latest of the platform images for an
+	// index. Zero or nil: not asked, absent, or unreadable.
+	Created   time.Time
+	Labels    map[string]string
+	Platforms []oci.Platform
+
+	Pushed time.Time
+	Pulled time.Time
+	Seen   time.Time
+	// Bytes is the size of the image (config and layers, each blob once, over
+	// all platforms); 0 when not known.
+	Bytes int64
+}
+
+// Repository is what was learned about one repository. Tags are sorted by
+// name, without repeats. It is immutable once handed out.
+type Repository struct {
+	Registry  string // registry.Info.Name
+	Name      string
+	Depth     Depth
+	Tags      []Tag
+	Manifests map[oci.Digest]*Manifest
+	Gaps      []Gap
+	// ReferrersComplete: attachments without a tag were looked for (or the
+	// registry told all manifests), for every digest that was asked about.
+	ReferrersComplete bool
+}
