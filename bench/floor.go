@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// floor is the least that a client must send to know the age of every tag:
+// the tag list, one manifest per tag, one config per distinct image; or, when
+// it remembers manifests and configs, one HEAD per tag.
+type floor struct {
+	base       string
+	client     *http.Client
+	concurrent int
+	warm       bool
+}
+
+func floorCommand(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("floor", flag.ExitOnError)
+	concurrent := flags.Int("concurrency", 64, "requests in flight")
+	warm := flags.Bool("warm", false, "one HEAD per tag and nothing else")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	f := newFloor(flags.Arg(0), *concurrent, *warm)
+	began := time.Now()
+	requests, err := f.run(ctx)
+	fmt.Printf("%d requests in %s\n", requests, time.Since(began).Round(time.Millisecond))
+	return err
+}
+
+func newFloor(host string, concurrent int, warm bool) *floor {
+	return &floor{base: "http://" + host, concurrent: concurrent, warm: warm, client: &http.Client{
+		Transport: &http.Transport{MaxIdleConnsPerHost: concurrent, MaxConnsPerHost: concurrent},
+	}}
+}
+
+func (f *floor) run(ctx context.Context) (requests int64, err error) {
+	var mu sync.Mutex
+	seen := map[oci.Digest]bool{}
+	count := func(n int64, e error) {
+		mu.Lock()
+		defer mu.Unlock()
+		requests += n
+		if err == nil {
+			err = e
+		}
+	}
+	repositories, n, listErr := f.names(ctx, "/v2/_catalog?n=1000", "repositories")
+	count(n, listErr)
+	type job struct{ repository, tag string }
+	jobs := make(chan job, f.concurrent)
+	var workers sync.WaitGroup
+	for range f.concurrent {
+		workers.Go(func() {
+			for j := range jobs {
+				n, e := f.tag(ctx, j.repository, j.tag, func(d oci.Digest) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					first := !seen[d]
+					seen[d] = true
+					return first
+				})
+				count(n, e)
+			}
+		})
+	}
+	for _, repository := range repositories {
+		tags, n, e := f.names(ctx, "/v2/"+repository+"/tags/list?n=1000", "tags")
+		count(n, e)
+		for _, tag := range tags {
+			jobs <- job{repository, tag}
+		}
+	}
+	close(jobs)
+	workers.Wait()
+	return requests, err
+}
+
+// tag asks about one tag.
+func (f *floor) tag(ctx context.Context, repository, tag string, first func(oci.Digest) bool) (int64, error) {
+	path := "/v2/" + repository + "/manifests/" + tag
+	if f.warm {
+		_, _, err := f.request(ctx, http.MethodHead, path)
+		return 1, err
+	}
+	_, body, err := f.request(ctx, http.MethodGet, path)
+	if err != nil {
+		return 1, err
+	}
+	manifest, err := oci.DecodeManifest(oci.MediaTypeImage, body)
+	if err != nil || manifest.Config == nil || !first(manifest.Config.Digest) {
+		return 1, err
+	}
+	_, _, err = f.request(ctx, http.MethodGet, "/v2/"+repository+"/blobs/"+string(manifest.Config.Digest))
+	return 2, err
+}
+
+func (f *floor) names(ctx context.Context, path, key string) (names []string, requests int64, err error) {
+	for path != "" {
+		header, body, err := f.request(ctx, http.MethodGet, path)
+		requests++
+		if err != nil {
+			return names, requests, err
+		}
+		var page map[string]json.RawMessage
+		var some []string
+		if err := json.Unmarshal(body, &page); err != nil {
+			return names, requests, err
+		}
+		if err := json.Unmarshal(page[key], &some); err != nil {
+			return names, requests, err
+		}
+		names = append(names, some...)
+		link := header.Get("Link")
+		path, _, _ = strings.Cut(strings.TrimPrefix(link, "<"), ">")
+		path = strings.TrimPrefix(path, f.base)
+	}
+	return names, requests, nil
+}
+
+func (f *floor) request(ctx context.Context, method, path string) (http.Header, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, method, f.base+path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header.Set("Accept", strings.Join(oci.AcceptManifests, ", "))
+	response, err := f.client.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s %s: HTTP %d", method, path, response.StatusCode)
+	}
+	return response.Header, body, err
+}
