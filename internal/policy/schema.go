@@ -1,0 +1,4 @@
+package policy
+
+// Schema is the JSON Schema of policy files.
+func Schema() []byte { return nil }
