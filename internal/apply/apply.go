@@ -1,0 +1,99 @@
+// Package apply carries out a plan: the one place that deletes, and that puts
+// back.
+//
+// It promises that it never decides anew, only refuses more: each step looks
+// first, archives what goes, writes its intent to disk, acts, looks again and
+// writes what came of it. It knows no policy and no age; the plan says what.
+package apply
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/event"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/mutate"
+)
+
+// Refusals of a whole plan; nothing was done.
+var (
+	ErrStale   = errors.New("the plan is too old")
+	ErrFuture  = errors.New("the plan is from the future")
+	ErrForeign = errors.New("the plan is for another registry")
+	ErrBusy    = journal.ErrHeld
+	ErrPlan    = errors.New("the plan cannot be carried out")
+)
+
+// Registry is one registry of the plan, ready for use.
+type Registry struct {
+	// URL is where requests really go; it must be the one the plan names.
+	// Empty: not compared.
+	URL     string
+	Reader  registry.Reader
+	Mutator mutate.Mutator
+}
+
+// Level says how far kept roots are verified afterwards.
+type Level string
+
+// Levels of verification; each includes the ones before.
+const (
+	VerifyTags      Level = "tags"
+	VerifyManifests Level = "manifests"
+	VerifyBlobs     Level = "blobs"
+)
+
+// Request is one plan to be carried out.
+type Request struct {
+	Plan *plan.Plan
+	// Text is the plan as it was saved. It is kept with the run, so that a
+	// resume needs no file.
+	Text       []byte
+	Registries map[string]Registry // by registry.Info.Name
+	Journal    Journal
+	Locks      Locker
+	Memory     Memory
+	Archive    Archive
+	Contents   Contents // may be nil
+	Tool       string
+
+	// Now and Sleep are the clock; nil: the real one. Sleep ends early with
+	// the context's error.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+
+	MaxAge       time.Duration // 0: 24 h
+	Verify       Level         // "": manifests
+	Repositories int           // at once; 0: 4
+	Lookups      int           // HEAD requests in flight per repository; 0: 8
+
+	Events event.Handler
+	// Outcome is called as outcomes happen, one at a time; may be nil.
+	Outcome func(journal.Outcome)
+	// Resume continues this run, which must be of the same plan.
+	Resume *journal.Run
+}
+
+// Verification is the look at one root that had to stay.
+type Verification struct {
+	Registry   string
+	Repository string
+	Tag        string
+	Digest     oci.Digest
+	OK         bool
+	Error      string
+}
+
+// Result is what became of a plan.
+type Result struct {
+	RunID         string
+	Outcomes      []journal.Outcome // by Seq; a resumed run's earlier ones too
+	Verifications []Verification    // by registry, repository, tag
+	Interrupted   bool              // steps are left; resume the run
+	Damaged       bool              // a kept root failed its verification
+	Undo          string            // then: the command that puts back
+}

@@ -1,0 +1,60 @@
+package apply
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// Journal records a run. Every method that writes returns only when the record
+// is on disk; an error means that it may not be, and the run stops before the
+// next effect. Safe for concurrent use.
+type Journal interface {
+	// Begin is called once per run, before anything else of it; never on resume.
+	Begin(ctx context.Context, run journal.Run, planText []byte) error
+	// Intend is called before each effect.
+	Intend(ctx context.Context, intent journal.Intent) error
+	// Record is called once a step has an outcome.
+	Record(ctx context.Context, outcome journal.Outcome) error
+	// Finish is called when the run ends in order, also when interrupted.
+	Finish(ctx context.Context, run string, status journal.RunStatus, at time.Time) error
+	// Replay tells where a run stands.
+	Replay(ctx context.Context, run string) (journal.State, error)
+}
+
+// Locker keeps a second apply off a registry. The lock of a process that was
+// killed is free.
+type Locker interface {
+	// Lock takes the lock or fails at once with journal.ErrHeld.
+	Lock(registry string) (release func() error, err error)
+}
+
+// Memory is what is remembered about repositories, within a run (baselines)
+// and between runs (capabilities that were seen to work, or not to).
+type Memory interface {
+	// Capabilities gives the zero value for a repository nobody looked at.
+	Capabilities(ctx context.Context, registryName, repository string) (registry.Capabilities, error)
+	Learn(ctx context.Context, registryName, repository string, learned registry.Capabilities, at time.Time) error
+	// Baseline is nil where none was kept.
+	Baseline(ctx context.Context, run, registryName, repository string) (*journal.Baseline, error)
+	KeepBaseline(ctx context.Context, run, registryName, repository string, baseline journal.Baseline) error
+}
+
+// Archive keeps what goes and gives it back to a plan that restores.
+type Archive interface {
+	archive.Keeper
+	archive.Manifests
+	Blob(ctx context.Context, digest oci.Digest) (io.ReadCloser, int64, error)
+}
+
+// Contents are manifests that were fetched before, by digest. It saves
+// requests, and on registries that count a fetch as a pull it saves their pull
+// times. Nil is allowed.
+type Contents interface {
+	Content(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error)
+}

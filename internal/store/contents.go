@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// defaultCache is how many bytes of contents are kept, about two hundred
+// thousand manifests.
+const defaultCache = 256 << 20
+
+type cacheBound struct {
+	mu      sync.Mutex
+	most    int64
+	counted bool
+	used    int64
+}
+
+// Content is a manifest or config that was fetched before. Its bytes have its
+// digest.
+func (s *Store) Content(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error) {
+	raw := oci.RawManifest{Digest: digest}
+	err := s.read.QueryRowContext(ctx, `SELECT media_type, body FROM contents WHERE digest = $1`, string(digest)).Scan(&raw.MediaType, &raw.Body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return oci.RawManifest{}, false, nil
+	}
+	if err != nil {
+		return oci.RawManifest{}, false, translate(s.path, err)
+	}
+	if err := digest.Verify(raw.Body); err != nil {
+		return oci.RawManifest{}, false, &Error{Path: s.path, Kind: ErrDamaged, Err: err}
+	}
+	return raw, true, nil
+}
+
+// KeepContents caches contents, many in one write. When the cache is full the
+// oldest go; what does not have its digest is not taken.
+func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) error {
+	s.cache.mu.Lock()
+	defer s.cache.mu.Unlock()
+	used := s.cache.used
+	err := s.update(ctx, func(tx *sql.Tx) error {
+		if !s.cache.counted {
+			if err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(size), 0) FROM contents`).Scan(&used); err != nil {
+				return err
+			}
+		}
+		for _, raw := range contents {
+			if raw.Digest.Verify(raw.Body) != nil || int64(len(raw.Body)) > s.cache.most {
+				continue
+			}
+			result, err := tx.ExecContext(ctx, `INSERT INTO contents (digest, media_type, size, body) VALUES ($1, $2, $3, $4)
+				ON CONFLICT (digest) DO NOTHING`, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
+			if err != nil {
+				return err
+			}
+			if added, err := result.RowsAffected(); err != nil {
+				return err
+			} else if added > 0 {
+				used += int64(len(raw.Body))
+			}
+		}
+		for used > s.cache.most {
+			var freed int64
+			if err := tx.QueryRowContext(ctx, `WITH gone AS (SELECT n FROM contents ORDER BY n LIMIT 256)
+				SELECT coalesce(sum(size), 0) FROM contents WHERE n IN gone`).Scan(&freed); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM contents WHERE n IN (SELECT n FROM contents ORDER BY n LIMIT 256)`); err != nil {
+				return err
+			}
+			used -= freed
+			if freed == 0 {
+				break
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.cache.used, s.cache.counted = used, true
+	}
+	return err
+}
