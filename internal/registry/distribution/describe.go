@@ -1,0 +1,153 @@
+package distribution
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// mostOfAProbe bounds the answers to questions about the registry itself.
+const mostOfAProbe = 4 << 20
+
+// Describe implements registry.Describer with a handful of reads. Whether
+// anything can be deleted is not to be found out that way and stays unknown.
+func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
+	info := registry.Info{Name: r.name, URL: r.URL(), Kind: Kind}
+	info.Capabilities.PushTimes = registry.SupportNo
+	info.Capabilities.PullTimes = registry.SupportNo
+	info.Capabilities.Untagged = registry.SupportNo
+	info.Capabilities.ComponentDelete = registry.SupportNo
+	if err := r.ping(ctx, &info); err != nil {
+		return info, err
+	}
+	example, err := r.probeCatalog(ctx, &info)
+	if err != nil {
+		return info, err
+	}
+	if err := r.probeExtensions(ctx, &info); err != nil {
+		return info, err
+	}
+	if example != "" {
+		if err := r.probeReferrers(ctx, example); err != nil {
+			return info, err
+		}
+		if err := r.probePaging(ctx, example, &info); err != nil {
+			return info, err
+		}
+	}
+	info.Capabilities.Referrers = r.hasReferrers()
+	return info, nil
+}
+
+// ping signs in and makes sure that there is a registry at all.
+func (r *Registry) ping(ctx context.Context, info *registry.Info) error {
+	c := call{op: "sign in to", method: http.MethodGet}
+	resp, _, err := r.fetch(ctx, c, mostOfAProbe)
+	var failure *registry.Error
+	switch {
+	case errors.As(err, &failure) && failure.Status == http.StatusNotFound:
+		return r.noRegistry(c)
+	case err != nil:
+		return err
+	case isPage(resp):
+		return r.noRegistry(c)
+	}
+	if version := resp.Header.Get("Gitlab-Container-Registry-Version"); version != "" {
+		info.Version = "GitLab container registry " + clean(version, 40)
+	}
+	return nil
+}
+
+func (r *Registry) noRegistry(c call) error {
+	failure := r.failure(c, registry.ErrUnsupported, fmt.Errorf("%s/v2/ is not the API of a registry", r.URL()))
+	failure.Hint = "Check the address; a registry below a path is named by its whole URL."
+	return failure
+}
+
+// probeCatalog asks for one repository. Not being allowed to list says
+// nothing about the registry, and nothing is held against it here.
+func (r *Registry) probeCatalog(ctx context.Context, info *registry.Info) (example string, err error) {
+	c := call{
+		op: "list repositories", method: http.MethodGet, path: "_catalog",
+		query: url.Values{"n": {"1"}}, scopes: []string{"registry:catalog:*"},
+	}
+	_, body, err := r.fetch(ctx, c, mostOfAPage)
+	switch {
+	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrUnsupported):
+		info.Capabilities.Catalog = registry.SupportNo
+		return "", nil
+	case errors.Is(err, registry.ErrDenied), errors.Is(err, registry.ErrMalformed):
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	w := walk{registry: r, call: c, key: "repositories"}
+	names, err := w.decode(body)
+	if err != nil {
+		return "", nil
+	}
+	info.Capabilities.Catalog = registry.SupportYes
+	if len(names) > 0 {
+		example = names[0]
+	}
+	return example, nil
+}
+
+// probeReferrers asks who refers to a manifest that nobody has.
+func (r *Registry) probeReferrers(ctx context.Context, example string) error {
+	nobody := oci.Digest("sha256:" + strings.Repeat("0", 64))
+	for _, err := range r.Referrers(ctx, example, nobody) {
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probeExtensions recognises zot, which counts every fetch of a manifest as a
+// pull, by the discovery document of its extensions.
+func (r *Registry) probeExtensions(ctx context.Context, info *registry.Info) error {
+	c := call{op: "list extensions", method: http.MethodGet, path: "_oci/ext/discover"}
+	resp, body, err := r.fetch(ctx, c, mostOfAProbe)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return nil
+	}
+	if !isPage(resp) && strings.Contains(string(body), `"_zot"`) {
+		info.Version = "zot"
+		info.Capabilities.PullsCounted = registry.SupportYes
+	}
+	return nil
+}
+
+// probePaging recognises CNCF distribution 2, whose garbage collection needs a
+// warning, by its answer to a request for no tags: all of them.
+func (r *Registry) probePaging(ctx context.Context, example string, info *registry.Info) error {
+	c, err := r.reading("list tags", http.MethodGet, example, "/tags/list", "")
+	if err != nil || info.Version != "" {
+		return nil
+	}
+	c.query = url.Values{"n": {"0"}}
+	resp, body, err := r.fetch(ctx, c, mostOfAPage)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return nil
+	}
+	w := walk{registry: r, call: c, key: "tags"}
+	names, err := w.decode(body)
+	if err == nil && len(names) > 0 && resp.Header.Get("Docker-Distribution-Api-Version") == "registry/2.0" {
+		info.Version = "CNCF distribution 2"
+		info.Warnings = append(info.Warnings, "This looks like CNCF distribution 2: its garbage-collect --delete-untagged (-m) also deletes the untagged platform images of tagged indexes. Run garbage-collect without it, or move to distribution 3.")
+	}
+	return nil
+}
