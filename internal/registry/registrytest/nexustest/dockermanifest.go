@@ -157,14 +157,22 @@ func (s *Server) missing(r *repo, image string, manifest oci.Manifest) oci.Diges
 }
 
 // storeManifest writes the content once, the asset under its digest, and the
-// tag with its component.
+// tag with its component. A proxy stores what somebody is pulling just now.
 func (s *Server) storeManifest(r *repo, image, reference, mediaType string, body []byte, by author, at time.Time) oci.Digest {
+	if r.Type == "proxy" {
+		by.name = "anonymous"
+	}
 	content := s.newBlob(r, body, mediaType, by, at)
 	facts := s.factsOf(r, image, mediaType, body)
 	alias := s.put(r, digestPath(image, content.digest), content, at)
 	alias.facts = facts
+	stored := alias
 	if !isDigestReference(reference) && reference != "" {
-		s.putTag(r, image, reference, content, at).facts = facts
+		stored = s.putTag(r, image, reference, content, at)
+		stored.facts = facts
+	}
+	if r.Type == "proxy" {
+		stored.used(at)
 	}
 	return content.digest
 }

@@ -54,12 +54,6 @@ func routed(serve handler) http.Handler {
 	})
 }
 
-// Header, Write and WriteHeader make a call a response writer for ServeMux's
-// own answers.
-func (c *call) Header() http.Header         { return c.header }
-func (c *call) Write(p []byte) (int, error) { return c.body.Write(p) }
-func (c *call) WriteHeader(status int)      { c.status = status }
-
 // open are the resources that need no credentials: the API description, and
 // the status probes.
 func (s *Server) open(path string) bool {

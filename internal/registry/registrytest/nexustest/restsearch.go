@@ -127,6 +127,10 @@ func contentDigest(found *component) string {
 // repository has none, and without browse there is nothing to find.
 func (s *Server) hits(c *call) ([]hit, bool) {
 	query := c.URL.Query()
+	if c.who.known && s.rel.strictSignIn() && !slices.ContainsFunc(s.repos, c.who.sees) {
+		c.refuse(true)
+		return nil, false
+	}
 	for name, values := range query {
 		if _, text := searchFields[name]; !text && name != "q" {
 			continue

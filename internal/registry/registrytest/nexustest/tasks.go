@@ -222,7 +222,7 @@ func (s *Server) advance(now time.Time) {
 // RunTask runs a task to its end at once.
 func (s *Server) RunTask(id string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	defer s.unlock()
 	t := s.taskByID(id)
 	if t == nil {
 		panic("nexustest: no task " + id)
