@@ -14,6 +14,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/distribution"
+	"github.com/regkeep/regkeep/internal/registry/nexus"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
 )
 
@@ -35,6 +36,7 @@ type adapter struct {
 
 // all is the list. Kinds that can be detected are asked in this order.
 var all = []adapter{
+	{kind: nexus.Kind, open: openNexus, detect: nexus.Detect},
 	{kind: distribution.Kind, open: openDistribution},
 }
 
@@ -106,6 +108,18 @@ func openDistribution(endpoint registry.Endpoint, opts ...wrap.Option) (Registry
 	}
 	return Registry{
 		Info:     registry.Info{Name: endpoint.Name, URL: reader.URL(), Kind: distribution.Kind},
+		Reader:   reader,
+		Requests: reader.Requests,
+	}, nil
+}
+
+func openNexus(endpoint registry.Endpoint, opts ...wrap.Option) (Registry, error) {
+	reader, err := nexus.New(endpoint, opts...)
+	if err != nil {
+		return Registry{}, err
+	}
+	return Registry{
+		Info:     registry.Info{Name: endpoint.Name, URL: reader.URL(), Kind: nexus.Kind},
 		Reader:   reader,
 		Requests: reader.Requests,
 	}, nil

@@ -15,12 +15,16 @@ import (
 	"github.com/regkeep/regkeep/internal/registry/adapters"
 	"github.com/regkeep/regkeep/internal/registry/distribution"
 	"github.com/regkeep/regkeep/internal/registry/mutate"
+	"github.com/regkeep/regkeep/internal/registry/nexus"
 )
 
 // all is the list: for each kind how to make a mutator from its reader.
 var all = map[string]func(ctx context.Context, reader registry.Reader) (mutate.Mutator, error){
 	distribution.Kind: func(_ context.Context, reader registry.Reader) (mutate.Mutator, error) {
 		return from(reader, distribution.NewMutator)
+	},
+	nexus.Kind: func(_ context.Context, reader registry.Reader) (mutate.Mutator, error) {
+		return from(reader, func(r *nexus.Registry) (mutate.Mutator, error) { return nexus.NewMutator(r), nil })
 	},
 }
 
