@@ -4,7 +4,7 @@ package inventory
 // of the registry.
 type Demand interface {
 	// Want is called once per repository with its complete tag list at Depth
-	// Names. It must not keep repo.
+	// Names, from several goroutines at once. It must not keep repo.
 	Want(repo *Repository) Want
 }
 
@@ -18,4 +18,6 @@ type Want struct {
 	Config func(tag string) bool
 	// Untagged: list untagged manifests too, where the registry can.
 	Untagged bool
+	// Orphans: look whether the subject of every attachment is there.
+	Orphans bool
 }

@@ -3,11 +3,15 @@ package inventory
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"slices"
+	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/regkeep/regkeep/internal/event"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -21,8 +25,8 @@ type Options struct {
 	// TrustEmpty: nobody could be shown more than this user is, so an empty
 	// catalog is an empty registry and not ErrEmptyCatalog.
 	TrustEmpty bool
-	// Workers bounds the requests in flight; 0: 64. What the registry bears is
-	// found by the reader's own limiter below that.
+	// Workers bounds the requests in flight; 0: DefaultWorkers. What the
+	// registry bears is found by the reader's own limiter below that.
 	Workers int
 	// Events is told when the scan starts and after each repository.
 	Events event.Handler
@@ -35,42 +39,196 @@ type Options struct {
 // FirstSeen remembers when regkeep first saw a tag on a digest.
 type FirstSeen interface {
 	// FirstSeen is called at most once per repository, only when all its tags
-	// were resolved without a gap. It returns the time for each tag that an
-	// earlier complete scan of the repository did not have, by name.
+	// were resolved without a gap, from several goroutines at once. It returns
+	// the time for each tag that an earlier complete scan of the repository did
+	// not have, by name.
 	FirstSeen(ctx context.Context, repository string, tags []Tag) (map[string]time.Time, error)
 }
 
+const (
+	// DefaultWorkers is the bound on requests in flight where none is given.
+	DefaultWorkers = 64
+	// ahead is how many repositories are read while the first is waited for.
+	ahead = 32
+	// budget is how many tags the repositories read at depth Graph may have
+	// together; a single larger one is read alone.
+	budget = 20_000
+)
+
 // ErrEmptyCatalog: the registry lists no repository, and missing rights may be
 // the cause.
-var ErrEmptyCatalog = errors.New("the catalog is empty")
+var ErrEmptyCatalog = errors.New("the registry lists no repositories")
 
 // Scanner reads one registry.
 type Scanner struct {
 	reader registry.Reader
 	info   registry.Info
 	opts   Options
-	gaps   []Gap
+	pool   pool
+
+	gaps []Gap
+
+	mu           sync.Mutex
+	referrersAPI registry.Support
 }
 
 // NewScanner makes a scanner of the registry behind reader; info is what
 // Describe said about it.
 func NewScanner(reader registry.Reader, info registry.Info, opts Options) *Scanner {
-	return &Scanner{reader: reader, info: info, opts: opts}
-}
-
-// Scan yields the repositories in the order of their names.
-func (s *Scanner) Scan(ctx context.Context, demand Demand) iter.Seq2[*Repository, error] {
-	return func(yield func(*Repository, error) bool) {
-		yield(nil, errors.ErrUnsupported)
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = DefaultWorkers
+	}
+	return &Scanner{
+		reader: reader, info: info, opts: opts, pool: pool{workers: workers},
+		referrersAPI: info.Capabilities.Referrers,
 	}
 }
 
 // Gaps are the gaps of the whole registry, complete once Scan has ended.
-func (s *Scanner) Gaps() []Gap { return s.gaps }
+func (s *Scanner) Gaps() []Gap { return slices.Clone(s.gaps) }
 
-// Deepen reads what a plan must know before it may remove what removed points
-// at: every descendant, every attachment of these, and the build times that
-// the grace rule asks for. It returns a new Repository; what failed is a gap.
-func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Digest) (*Repository, error) {
-	return nil, errors.ErrUnsupported
+// outcome is one repository on its way to the caller of Scan.
+type outcome struct {
+	repo   *Repository
+	weight int64 // what it took of the budget
+	err    error
+}
+
+// Scan yields the repositories in the order of their names. Some are read
+// ahead, as many as the budget of tags allows, so memory follows the largest
+// repository and not the registry. What concerns one repository is a Gap in
+// it; an error ends the scan: the catalog was denied or empty, the context was
+// cancelled, or FirstSeen failed.
+func (s *Scanner) Scan(ctx context.Context, demand Demand) iter.Seq2[*Repository, error] {
+	return func(yield func(*Repository, error) bool) {
+		names, err := s.names(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		s.opts.Events.Emit(event.ScanStarted{Registry: s.info.Name, Repositories: len(names)})
+
+		ctx, cancel := context.WithCancel(ctx)
+		jobs, release := s.pool.hold()
+		var readers sync.WaitGroup
+		defer func() {
+			cancel()
+			readers.Wait()
+			release()
+		}()
+
+		tags := semaphore.NewWeighted(budget)
+		outcomes := make([]chan outcome, len(names))
+		turn := make(chan struct{}) // of the next repository to take from the budget
+		close(turn)
+		start := func(i int) {
+			out := make(chan outcome, 1)
+			gate := &gate{tags: tags, before: turn, after: make(chan struct{})}
+			outcomes[i], turn = out, gate.after
+			readers.Go(func() {
+				repo, err := s.read(ctx, jobs, names[i], demand, gate)
+				out <- outcome{repo, gate.taken, err}
+				gate.pass(ctx)
+			})
+		}
+		for i := range min(ahead, len(names)) {
+			start(i)
+		}
+		for i := range names {
+			got := <-outcomes[i]
+			outcomes[i] = nil
+			if got.err != nil {
+				yield(nil, got.err)
+				return
+			}
+			s.opts.Events.Emit(event.RepositoryScanned{
+				Registry: s.info.Name, Repository: names[i], Tags: len(got.repo.Tags), Requests: s.requests(),
+			})
+			if !yield(got.repo, nil) {
+				return
+			}
+			tags.Release(got.weight)
+			if next := i + ahead; next < len(names) {
+				start(next)
+			}
+		}
+	}
+}
+
+func (s *Scanner) requests() int64 {
+	if s.opts.Requests == nil {
+		return 0
+	}
+	return s.opts.Requests()
+}
+
+// gate lets repositories take from the budget in the order of their names, so
+// that the one that is waited for is never behind one that waits for it.
+type gate struct {
+	tags   *semaphore.Weighted
+	before <-chan struct{}
+	after  chan struct{}
+	taken  int64
+	passed bool
+}
+
+// enter waits for its turn and for room for n tags.
+func (g *gate) enter(ctx context.Context, n int) error {
+	select {
+	case <-g.before:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	weight := int64(min(n, budget))
+	if err := g.tags.Acquire(ctx, weight); err != nil {
+		return err
+	}
+	g.taken, g.passed = weight, true
+	close(g.after)
+	return nil
+}
+
+// pass hands the turn on where nothing was taken.
+func (g *gate) pass(ctx context.Context) {
+	if g.passed {
+		return
+	}
+	select {
+	case <-g.before:
+	case <-ctx.Done():
+	}
+	close(g.after)
+}
+
+// names collects the repositories to read, sorted, each once.
+func (s *Scanner) names(ctx context.Context) ([]string, error) {
+	s.gaps = nil
+	var names []string
+	if len(s.opts.Repositories) > 0 {
+		names = slices.Clone(s.opts.Repositories)
+	} else {
+		listed := 0
+		for name, err := range s.reader.Repositories(ctx) {
+			if err == nil {
+				listed++
+				if s.opts.Match == nil || s.opts.Match(name) {
+					names = append(names, name)
+				}
+				continue
+			}
+			if ctx.Err() != nil || errors.Is(err, registry.ErrDenied) || listed == 0 {
+				return nil, err
+			}
+			s.gaps = append(s.gaps, Gap{Code: "catalog", Registry: s.info.Name, Message: fmt.Sprintf("the list of repositories ended after %d: %v", listed, err)})
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if listed == 0 && len(s.gaps) == 0 && !s.opts.TrustEmpty {
+			return nil, fmt.Errorf("%s: %w; sign in with an account that may list them, or name a repository as %s/REPOSITORY", s.info.Name, ErrEmptyCatalog, s.info.Name)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }

@@ -19,19 +19,25 @@ const (
 	// Names: only the tag list. Digests and everything behind them are unknown
 	// unless the listing told them.
 	Names Depth = iota
-	// Graph: every tag is resolved and every manifest reachable from one was
-	// read, or says why not.
+	// Graph: every tag is resolved and its manifest read, or says why not, and
+	// so is every index reachable from one. Image manifests inside indexes are
+	// read where the decision needs their config or they may go (Deepen).
+	// Registries that delete components and told digest and push time of every
+	// tag are not asked for manifests that no decision needs.
 	Graph
 )
 
 // Gap is something that could not be learned. It blocks every removal in its
 // scope.
 type Gap struct {
-	// Code: "listing", "tags", "manifest", "catalog", "referrers", "denied".
-	Code string
+	// Code: "listing", "tags", "manifest", "config", "catalog", "referrers",
+	// "denied", "inventory".
+	Code string `json:"code"`
+	// Registry is registry.Info.Name.
+	Registry string `json:"registry"`
 	// Repository is empty for a gap of the whole registry.
-	Repository string
-	Message    string
+	Repository string `json:"repository,omitempty"`
+	Message    string `json:"message"`
 }
 
 // Tag is one tag. Digest is empty while unresolved, and when it could not be
@@ -68,6 +74,9 @@ type Manifest struct {
 	Children     []oci.Descriptor
 	Subject      oci.Digest // "" when it names none
 	Annotations  map[string]string
+	// Mentions are the digests named in a body that could not be understood.
+	// Any of them may be a child.
+	Mentions []oci.Digest
 
 	// Facts of the image config; the latest of the platform images for an
 	// index. Zero or nil: not asked, absent, or unreadable.
@@ -81,6 +90,11 @@ type Manifest struct {
 	// Bytes is the size of the image (config and layers, each blob once, over
 	// all platforms); 0 when not known.
 	Bytes int64
+
+	// facts says that Created, Labels and Platforms were asked for and that
+	// zero now means absent; config is where an image has them from.
+	facts  bool
+	config *oci.Config
 }
 
 // Repository is what was learned about one repository. Tags are sorted by

@@ -1,0 +1,168 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"unique"
+
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// ask is one request of a reading.
+type ask struct {
+	op     op
+	tag    int // index of the tag, for askTag and askHead
+	digest oci.Digest
+}
+
+type op uint8
+
+const (
+	askTag       op = iota // the manifest behind a tag
+	askHead                // the digest behind a tag, where fetching counts as a pull
+	askManifest            // a manifest by digest
+	askConfig              // an image config
+	askReferrers           // who names this manifest as subject
+)
+
+// answer is what came of an ask.
+type answer struct {
+	ask
+	manifest  *Manifest
+	head      oci.Digest
+	config    oci.Config
+	referrers []oci.Descriptor
+	err       error
+}
+
+// answer sends the request and takes the body apart. It runs on a worker and
+// touches nothing but its arguments.
+func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) answer {
+	a := answer{ask: q}
+	switch q.op {
+	case askTag, askManifest:
+		reference := tag
+		if q.op == askManifest {
+			reference = string(q.digest)
+		}
+		var raw oci.RawManifest
+		if raw, a.err = s.reader.Manifest(ctx, repository, reference); a.err == nil {
+			a.manifest = decode(raw)
+		}
+	case askHead:
+		var found oci.Descriptor
+		found, a.err = s.reader.Head(ctx, repository, tag)
+		a.head = found.Digest
+	case askConfig:
+		a.config, a.err = s.config(ctx, repository, q.digest)
+	case askReferrers:
+		lister, ok := registry.As[registry.ReferrerLister](s.reader)
+		if !ok {
+			a.err = registry.ErrUnsupported
+			break
+		}
+		for descriptor, err := range lister.Referrers(ctx, repository, q.digest) {
+			if err != nil {
+				a.err = err
+				break
+			}
+			a.referrers = append(a.referrers, descriptor)
+		}
+	}
+	return a
+}
+
+// mostConfig bounds an image config; the largest seen in the wild are below
+// one MiB.
+const mostConfig = 8 << 20
+
+func (s *Scanner) config(ctx context.Context, repository string, digest oci.Digest) (oci.Config, error) {
+	blob, err := s.reader.Blob(ctx, repository, digest)
+	if err != nil {
+		return oci.Config{}, err
+	}
+	body, err := io.ReadAll(io.LimitReader(blob, mostConfig+1))
+	if err = errors.Join(err, blob.Close()); err != nil {
+		return oci.Config{}, fmt.Errorf("read config %s of %s: %w", digest, repository, err)
+	}
+	if len(body) > mostConfig {
+		return oci.Config{}, fmt.Errorf("config %s of %s is larger than %d bytes: %w", digest, repository, mostConfig, registry.ErrMalformed)
+	}
+	if err := digest.Verify(body); err != nil {
+		return oci.Config{}, fmt.Errorf("config of %s: %w: %w", repository, registry.ErrMalformed, err)
+	}
+	config, err := oci.DecodeConfig(body)
+	if err != nil {
+		return oci.Config{}, fmt.Errorf("config %s of %s: %w: %w", digest, repository, registry.ErrMalformed, err)
+	}
+	return config, nil
+}
+
+// decode takes a manifest apart. What is not understood has a Problem and
+// mentions every digest that its body names.
+func decode(raw oci.RawManifest) *Manifest {
+	m := &Manifest{Digest: raw.Digest, MediaType: unique.Make(raw.MediaType).Value(), Size: int64(len(raw.Body))}
+	doc, err := oci.DecodeManifest(raw.MediaType, raw.Body)
+	if err == nil && doc.Kind == oci.KindUnknown {
+		err = fmt.Errorf("media type %q is not known", raw.MediaType)
+	}
+	if err != nil {
+		m.Problem = err.Error()
+		if doc.Subject != nil && doc.Kind == oci.KindUnknown {
+			if subject, err := oci.ParseDigest(string(doc.Subject.Digest)); err == nil {
+				m.Subject = subject
+			}
+		}
+		m.Mentions = mentions(raw.Body, m.Digest, m.Subject)
+		return m
+	}
+	m.MediaType, m.Kind, m.Read = unique.Make(doc.MediaType).Value(), doc.Kind, true
+	m.ArtifactType = unique.Make(doc.ArtifactType).Value()
+	m.Config, m.Children, m.Annotations = slim(doc.Config), doc.Children, doc.Annotations
+	m.Layers = make([]oci.Descriptor, len(doc.Layers))
+	for i := range doc.Layers {
+		m.Layers[i] = *slim(&doc.Layers[i])
+	}
+	if doc.Subject != nil {
+		m.Subject = doc.Subject.Digest
+	}
+	if m.Kind == oci.KindSchema1 {
+		m.Problem = "Docker schema 1 is recognised and kept, never taken apart"
+	}
+	return m
+}
+
+// slim drops what nobody asks of a blob descriptor: a large repository holds
+// hundreds of thousands of them.
+func slim(d *oci.Descriptor) *oci.Descriptor {
+	if d == nil {
+		return nil
+	}
+	return &oci.Descriptor{MediaType: unique.Make(d.MediaType).Value(), Digest: d.Digest, Size: d.Size}
+}
+
+// mentions finds the digests in a body, sorted, without those in except.
+func mentions(body []byte, except ...oci.Digest) []oci.Digest {
+	var found []oci.Digest
+	for i := range body {
+		if body[i] != ':' {
+			continue
+		}
+		for algorithm, length := range map[string]int{"sha256": 64, "sha512": 128} {
+			from, to := i-len(algorithm), i+1+length
+			if from < 0 || to > len(body) {
+				continue
+			}
+			digest, err := oci.ParseDigest(string(body[from:to]))
+			if err == nil && !slices.Contains(except, digest) {
+				found = append(found, digest)
+			}
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}

@@ -1,0 +1,192 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// settle fills in what follows from all that was read: facts and sizes, those
+// of an index from its platform images.
+func (r *reading) settle() {
+	for i := range r.repo.Tags {
+		if tag := &r.repo.Tags[i]; tag.Digest == "" && tag.Problem == "" {
+			tag.Problem = "not read, because the registry failed before"
+		}
+	}
+	slices.SortStableFunc(r.repo.Gaps, func(a, b Gap) int {
+		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
+	})
+	settled := map[oci.Digest]bool{}
+	for digest := range r.mine {
+		r.settleManifest(digest, settled)
+	}
+	for digest := range r.wanted {
+		r.settleManifest(digest, settled)
+	}
+	if r.deep != nil {
+		for digest := range r.deep.entered {
+			r.settleManifest(digest, settled)
+		}
+	}
+}
+
+func (r *reading) settleManifest(digest oci.Digest, settled map[oci.Digest]bool) {
+	m := r.repo.Manifests[digest]
+	if settled[digest] || m == nil || !m.Read {
+		return
+	}
+	settled[digest] = true
+	if !r.mine[digest] && (!m.facts || m.Bytes == 0) {
+		clone := *m
+		m = &clone
+		r.repo.Manifests[digest], r.mine[digest] = m, true
+	}
+	if !r.mine[digest] {
+		return
+	}
+	for _, child := range m.Children {
+		r.settleManifest(child.Digest, settled)
+	}
+	switch m.Kind {
+	case oci.KindImage:
+		m.Bytes = m.imageBytes()
+		if r.wanted[digest] {
+			r.settleImage(m)
+		}
+	case oci.KindIndex:
+		platforms, whole := r.repo.platformImages(m)
+		if whole {
+			m.Bytes = bytesOf(platforms)
+		}
+		if r.wanted[digest] && whole {
+			settleIndex(m, platforms)
+		}
+	}
+}
+
+func (r *reading) settleImage(m *Manifest) {
+	if m.facts {
+		return
+	}
+	if m.hasConfig() {
+		config := r.configs[m.Config.Digest]
+		if config == nil {
+			return
+		}
+		m.config, m.Created, m.Labels = config, config.Created, config.Labels
+		if config.Platform != (oci.Platform{}) {
+			m.Platforms = []oci.Platform{config.Platform}
+		}
+	}
+	m.Created = annotated(m)
+	m.facts = true
+}
+
+// annotated is the build time of a manifest, from its annotation where nothing
+// better told one.
+func annotated(m *Manifest) time.Time {
+	if !m.Created.IsZero() {
+		return m.Created
+	}
+	return oci.ParseTime(m.Annotations[oci.AnnotationCreated])
+}
+
+// settleIndex gives an index the facts of the platform image that was built
+// last, and the platforms of all. One whose facts could not be read might be
+// the last, so then nothing is known.
+func settleIndex(m *Manifest, platforms []*Manifest) {
+	var last *Manifest
+	var all []oci.Platform
+	for _, image := range platforms {
+		if !image.facts {
+			return
+		}
+		if last == nil || image.Created.After(last.Created) {
+			last = image
+		}
+		for _, platform := range image.Platforms {
+			if !slices.Contains(all, platform) {
+				all = append(all, platform)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b oci.Platform) int { return strings.Compare(a.String(), b.String()) })
+	m.Created, m.Labels, m.Platforms = time.Time{}, nil, all
+	if last != nil {
+		m.Created, m.Labels = last.Created, last.Labels
+	}
+	m.Created = annotated(m)
+	m.facts = true
+}
+
+// platformImages are the images below an index at any depth, without
+// attestations and without those that the registry does not have, by digest.
+// whole says that all of them were read.
+func (r *Repository) platformImages(index *Manifest) (images []*Manifest, whole bool) {
+	whole = true
+	seen := map[oci.Digest]bool{}
+	var walk func(m *Manifest)
+	walk = func(m *Manifest) {
+		for _, child := range m.Children {
+			if seen[child.Digest] || child.Attestation() {
+				continue
+			}
+			seen[child.Digest] = true
+			switch below := r.Manifests[child.Digest]; {
+			case below == nil:
+				whole = false
+			case below.Missing:
+			case below.Kind == oci.KindIndex && below.Read:
+				walk(below)
+			case below.Kind == oci.KindImage && below.Read:
+				images = append(images, below)
+			default:
+				whole = false
+			}
+		}
+	}
+	walk(index)
+	slices.SortFunc(images, func(a, b *Manifest) int { return cmp.Compare(a.Digest, b.Digest) })
+	return images, whole
+}
+
+// imageBytes counts config and layers, each blob once.
+func (m *Manifest) imageBytes() int64 {
+	var total int64
+	if m.Config != nil {
+		total = m.Config.Size
+	}
+	for i := range m.Layers {
+		repeated := slices.ContainsFunc(m.Layers[:i], func(d oci.Descriptor) bool { return d.Digest == m.Layers[i].Digest })
+		if !repeated {
+			total += m.Layers[i].Size
+		}
+	}
+	return total
+}
+
+// bytesOf counts the blobs of several images, each once.
+func bytesOf(images []*Manifest) int64 {
+	if len(images) == 1 {
+		return images[0].imageBytes()
+	}
+	var total int64
+	seen := map[oci.Digest]bool{}
+	add := func(d *oci.Descriptor) {
+		if d != nil && !seen[d.Digest] {
+			seen[d.Digest] = true
+			total += d.Size
+		}
+	}
+	for _, m := range images {
+		add(m.Config)
+		for i := range m.Layers {
+			add(&m.Layers[i])
+		}
+	}
+	return total
+}

@@ -1,0 +1,94 @@
+package inventory
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// list reads the complete tag list. missing says that there is no such
+// repository.
+func (s *Scanner) list(ctx context.Context, jobs chan<- func(), repository string) (tags []registry.Tag, missing bool, err error) {
+	waited := do(ctx, jobs, func() {
+		for tag, failure := range s.reader.Tags(ctx, repository) {
+			if failure != nil {
+				err = failure
+				break
+			}
+			tags = append(tags, tag)
+		}
+	})
+	if waited == nil {
+		waited = ctx.Err()
+	}
+	if waited != nil {
+		return nil, false, waited
+	}
+	if errors.Is(err, registry.ErrNotFound) && len(tags) == 0 {
+		return nil, true, nil
+	}
+	return merge(tags), false, err
+}
+
+// merge sorts tags by name and makes one of those that were listed twice. Two
+// that disagree about the digest leave it open, or keep the tag where only the
+// listing could have told.
+func merge(tags []registry.Tag) []registry.Tag {
+	slices.SortStableFunc(tags, func(a, b registry.Tag) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Handle, b.Handle))
+	})
+	kept := tags[:0]
+	for _, tag := range tags {
+		if len(kept) == 0 || kept[len(kept)-1].Name != tag.Name {
+			kept = append(kept, tag)
+			continue
+		}
+		last := &kept[len(kept)-1]
+		if last.Digest != tag.Digest {
+			last.Digest, last.MediaType, last.Created, last.Size = "", "", time.Time{}, 0
+			if last.Handle != "" || tag.Handle != "" {
+				last.Problem = "listed twice with different digests"
+			}
+		}
+		last.Pushed, last.Pulled = latest(last.Pushed, tag.Pushed), latest(last.Pulled, tag.Pulled)
+		last.Problem = cmp.Or(last.Problem, tag.Problem)
+	}
+	return slices.Clip(kept)
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+func newTag(t registry.Tag) Tag {
+	return Tag{Name: t.Name, Digest: t.Digest, Pushed: t.Pushed, Pulled: t.Pulled, Handle: t.Handle, Problem: t.Problem}
+}
+
+// placeholders are manifests as far as the listing told about them.
+func placeholders(tags []registry.Tag) map[oci.Digest]*Manifest {
+	manifests := map[oci.Digest]*Manifest{}
+	for _, tag := range tags {
+		if tag.Digest == "" {
+			continue
+		}
+		m := manifests[tag.Digest]
+		if m == nil {
+			m = &Manifest{Digest: tag.Digest}
+			manifests[tag.Digest] = m
+		}
+		if m.MediaType == "" && tag.MediaType != "" {
+			m.MediaType, m.Kind = tag.MediaType, oci.KindOf(tag.MediaType)
+		}
+		m.Pulled, m.Created = latest(m.Pulled, tag.Pulled), latest(m.Created, tag.Created)
+		m.Bytes = max(m.Bytes, tag.Size)
+	}
+	return manifests
+}

@@ -1,0 +1,279 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// reading is one repository being read. One goroutine owns it; workers send
+// its requests and hand the answers back, so there is nothing to lock. A
+// digest is asked for once, and tags go first: what they bring by themselves
+// need not be asked for again as somebody's child.
+type reading struct {
+	s    *Scanner
+	jobs chan<- func()
+	repo *Repository
+	wish Want
+
+	mine    map[oci.Digest]bool        // manifests made here; others were handed out and stay as they are
+	asked   map[oci.Digest]bool        // manifests asked for by digest
+	wanted  map[oci.Digest]bool        // manifests whose config facts matter
+	configs map[oci.Digest]*oci.Config // by digest; nil while on its way or not to be had
+	deep    *descent                   // set while Deepen reads
+
+	now       []ask // served first, last in first out
+	later     []ask // manifests by digest, once every tag is resolved
+	resolving int   // tags on their way
+	inFlight  int
+
+	vanished []int // tags that were listed and then not found
+	failures int
+	stopped  bool
+}
+
+// mostFailures is how many requests of one repository may fail before it is
+// left alone: the first failure already keeps everything in it, and a registry
+// in trouble is not helped by more questions.
+const mostFailures = 5
+
+func (s *Scanner) reading(jobs chan<- func(), repo *Repository) *reading {
+	return &reading{
+		s: s, jobs: jobs, repo: repo,
+		mine: map[oci.Digest]bool{}, asked: map[oci.Digest]bool{},
+		wanted: map[oci.Digest]bool{}, configs: map[oci.Digest]*oci.Config{},
+	}
+}
+
+// run asks until nothing is left to ask. Its error is the context's.
+func (r *reading) run(ctx context.Context) error {
+	answers := make(chan answer)
+	for {
+		if ctx.Err() != nil || r.stopped {
+			r.now, r.later = nil, nil
+		}
+		var send chan<- func()
+		var job func()
+		next, ok := r.next()
+		if ok {
+			tag := ""
+			if next.op == askTag || next.op == askHead {
+				tag = r.repo.Tags[next.tag].Name
+			}
+			send, job = r.jobs, func() { answers <- r.s.answer(ctx, r.repo.Name, tag, next) }
+		} else if r.inFlight == 0 {
+			return ctx.Err()
+		}
+		select {
+		case send <- job:
+			r.pop(next)
+			r.inFlight++
+		case a := <-answers:
+			r.inFlight--
+			if ctx.Err() == nil {
+				r.take(a)
+			}
+		}
+	}
+}
+
+// next is the ask to serve. A manifest that a tag has brought meanwhile is
+// not asked for.
+func (r *reading) next() (ask, bool) {
+	if n := len(r.now); n > 0 {
+		return r.now[n-1], true
+	}
+	for n := len(r.later); n > 0 && r.resolving == 0; n = len(r.later) {
+		q := r.later[n-1]
+		if m := r.repo.Manifests[q.digest]; m == nil || !m.settled() {
+			return q, true
+		}
+		r.later = r.later[:n-1]
+	}
+	return ask{}, false
+}
+
+func (r *reading) pop(q ask) {
+	if q.op == askManifest {
+		r.later = r.later[:len(r.later)-1]
+	} else {
+		r.now = r.now[:len(r.now)-1]
+	}
+}
+
+// resolve asks what a tag points at.
+func (r *reading) resolve(tag int) {
+	op := askTag
+	if r.s.info.Capabilities.PullsCounted == registry.SupportYes {
+		op = askHead
+	}
+	r.resolving++
+	r.now = append(r.now, ask{op: op, tag: tag})
+}
+
+// need makes sure that a manifest is read.
+func (r *reading) need(digest oci.Digest) {
+	if m := r.repo.Manifests[digest]; r.asked[digest] || m != nil && m.settled() {
+		return
+	}
+	r.asked[digest] = true
+	r.later = append(r.later, ask{op: askManifest, digest: digest})
+}
+
+// want makes sure that the config facts of an image are known, or those of all
+// platform images of an index.
+func (r *reading) want(digest oci.Digest) {
+	if r.wanted[digest] {
+		return
+	}
+	r.wanted[digest] = true
+	if m := r.repo.Manifests[digest]; m != nil && m.settled() {
+		r.inquire(m)
+	} else {
+		r.need(digest)
+	}
+}
+
+// inquire asks for the configs behind a manifest that was read.
+func (r *reading) inquire(m *Manifest) {
+	if m.facts || !m.Read {
+		return
+	}
+	for _, child := range m.Children {
+		if !child.Attestation() {
+			r.want(child.Digest)
+		}
+	}
+	if !m.hasConfig() {
+		return
+	}
+	if _, known := r.configs[m.Config.Digest]; !known {
+		r.configs[m.Config.Digest] = nil
+		r.now = append(r.now, ask{op: askConfig, digest: m.Config.Digest})
+	}
+}
+
+func (r *reading) take(a answer) {
+	switch a.op {
+	case askTag, askHead:
+		r.resolving--
+		r.takeTag(a)
+	case askManifest:
+		r.takeManifest(a)
+	case askConfig:
+		r.takeConfig(a)
+	case askReferrers:
+		r.takeReferrers(a)
+	}
+}
+
+func (r *reading) takeTag(a answer) {
+	tag := &r.repo.Tags[a.tag]
+	switch {
+	case errors.Is(a.err, registry.ErrNotFound):
+		r.vanished = append(r.vanished, a.tag)
+	case a.err != nil:
+		tag.Problem = a.err.Error()
+		r.fail("manifest", a.err)
+	case a.op == askHead && a.head == "":
+		r.resolving++
+		r.now = append(r.now, ask{op: askTag, tag: a.tag})
+	case a.op == askHead:
+		tag.Digest = a.head
+		r.need(a.head)
+		r.pointed(tag)
+	default:
+		tag.Digest = r.learn(a.manifest)
+		r.pointed(tag)
+	}
+}
+
+func (r *reading) takeManifest(a answer) {
+	if a.err == nil {
+		r.learn(a.manifest)
+		return
+	}
+	if errors.Is(a.err, registry.ErrNotFound) {
+		tagged := false
+		for i := range r.repo.Tags {
+			if r.repo.Tags[i].Digest == a.digest {
+				tagged, r.vanished = true, append(r.vanished, i)
+			}
+		}
+		if !tagged {
+			r.learn(&Manifest{Digest: a.digest, Missing: true})
+		}
+		return
+	}
+	r.learn(&Manifest{Digest: a.digest, Problem: a.err.Error()})
+	r.fail("manifest", a.err)
+}
+
+func (r *reading) takeConfig(a answer) {
+	switch {
+	case a.err == nil:
+		r.configs[a.digest] = &a.config
+	case errors.Is(a.err, registry.ErrNotFound), errors.Is(a.err, registry.ErrMalformed):
+		// The image is broken as it lies there; its facts stay unknown.
+	default:
+		r.fail("config", a.err)
+	}
+}
+
+// learn takes a manifest in and asks for what hangs below it. It returns the
+// digest, always the same string for the same digest.
+func (r *reading) learn(m *Manifest) oci.Digest {
+	if old := r.repo.Manifests[m.Digest]; old != nil {
+		if old.settled() {
+			return old.Digest
+		}
+		m.Digest, m.Created, m.Bytes = old.Digest, old.Created, old.Bytes
+		m.Pushed, m.Pulled, m.Seen = old.Pushed, old.Pulled, old.Seen
+		if m.MediaType == "" {
+			m.MediaType, m.Kind = old.MediaType, old.Kind
+		}
+	}
+	r.repo.Manifests[m.Digest] = m
+	r.mine[m.Digest] = true
+	for _, child := range m.Children {
+		if oci.KindOf(child.MediaType) != oci.KindImage {
+			r.need(child.Digest)
+		}
+	}
+	if r.wanted[m.Digest] {
+		r.inquire(m)
+	}
+	if r.deep != nil {
+		r.deep.learned(m)
+	}
+	return m.Digest
+}
+
+// fail records what could not be learned. Who is denied or fails too often is
+// not asked again.
+func (r *reading) fail(code string, err error) {
+	if errors.Is(err, registry.ErrDenied) {
+		code, r.stopped = "denied", true
+	}
+	if r.failures++; r.failures >= mostFailures {
+		r.stopped = true
+	}
+	r.gap(code, "%v", err)
+}
+
+func (r *reading) gap(code, format string, arguments ...any) {
+	r.repo.Gaps = append(r.repo.Gaps, Gap{
+		Code: code, Registry: r.repo.Registry, Repository: r.repo.Name, Message: fmt.Sprintf(format, arguments...),
+	})
+}
+
+// settled says that asking again would tell nothing more.
+func (m *Manifest) settled() bool { return m.Read || m.Missing || m.Problem != "" }
+
+// hasConfig says that the config can be expected to carry facts.
+func (m *Manifest) hasConfig() bool {
+	return m.Config != nil && (m.Config.MediaType == oci.MediaTypeConfig || m.Config.MediaType == oci.MediaTypeDockerConfig)
+}
