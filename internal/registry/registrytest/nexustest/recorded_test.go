@@ -72,12 +72,14 @@ var unpublished = regexp.MustCompile(`\.(sha1|sha256|fileSize|content_digest|blo
 // orientIDs are encrypted with a key of the server.
 var orientIDs = regexp.MustCompile(`\.id$`)
 
+var itemID = regexp.MustCompile(`^[\w.-]+:[0-9a-f]+$`)
+
 func form(value any) string {
 	text, isText := value.(string)
 	if !isText {
 		return fmt.Sprintf("%T", value)
 	}
-	if decoded, err := base64.RawURLEncoding.DecodeString(text); err == nil && strings.Contains(string(decoded), ":") {
+	if decoded, err := base64.RawURLEncoding.DecodeString(text); err == nil && itemID.Match(decoded) {
 		text = string(decoded)
 	}
 	return fmt.Sprintf("text of %d like %s", len(text), regexp.MustCompile(`[0-9a-f]`).ReplaceAllString(text, "x"))
