@@ -109,6 +109,9 @@ type Step struct {
 	Siblings []string `json:"siblings,omitempty"`
 	Why      string   `json:"why"` // root, child, attachment
 	Undo     Reversal `json:"undo"`
+	// Replaces is what the tag of a put-tag step points at and may lose; "": the
+	// tag must not exist.
+	Replaces oci.Digest `json:"replaces,omitempty"`
 	// Handle is the adapter's own name of the tag (registry.Tag.Handle).
 	Handle string `json:"handle,omitempty"`
 }

@@ -1,0 +1,226 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// attempt is the work on one step. Its methods return the outcome with the
+// reason, or an error that stops the whole run.
+type attempt struct {
+	*repository
+	plan.Step
+	waiting  context.Context       // ends when nobody waits for the run any more
+	pending  func(oci.Digest) bool // a step to come deletes this digest
+	intended bool                  // an intent was written and nobody knows what became of it
+}
+
+// patience is how long an accepted change may take to show: some registries
+// need seconds to forget.
+var patience = []time.Duration{
+	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second,
+}
+
+// head looks at a tag or digest: what it is, or the zero value if it is not
+// there.
+func (r *repository) head(ctx context.Context, reference string) (oci.Descriptor, error) {
+	found, err := r.reader.Head(ctx, r.name, reference)
+	switch {
+	case errors.Is(err, registry.ErrNotFound):
+		return oci.Descriptor{}, nil
+	case err != nil:
+		return oci.Descriptor{}, err
+	case found.Digest == "":
+		return oci.Descriptor{}, fmt.Errorf("the registry named no digest for %s/%s %s", r.registry, r.name, reference)
+	}
+	return found, nil
+}
+
+// until looks again until look is satisfied or patience is over. The error is
+// that of the last look: then nobody knows.
+func (a *attempt) until(ctx context.Context, delays []time.Duration, look func(context.Context) (bool, error)) (bool, error) {
+	if a.impatient && len(delays) > 1 {
+		delays = delays[:1]
+	}
+	for {
+		satisfied, err := look(ctx)
+		if satisfied && err == nil || len(delays) == 0 {
+			return satisfied, err
+		}
+		if a.Sleep(a.waiting, delays[0]) != nil {
+			delays = delays[:1] // nobody waits: one last look
+		}
+		delays = delays[1:]
+	}
+}
+
+// waits says how long to look for the effect of a request that was answered
+// like this. A clear no is a no; everything else may still happen.
+func waits(acted error) []time.Duration {
+	for _, kind := range []error{registry.ErrDenied, registry.ErrLocked, registry.ErrUnsupported, registry.ErrChanged, registry.ErrThrottled, registry.ErrNotFound} {
+		if errors.Is(acted, kind) {
+			return nil
+		}
+	}
+	return patience
+}
+
+// absent is the outcome where there is nothing left to do.
+func (a *attempt) absent() (journal.Status, string, error) {
+	if a.intended {
+		return journal.Done, "", nil
+	}
+	return journal.AlreadyGone, "", nil
+}
+
+// blind is the outcome where the look before the step failed. An earlier
+// process may have acted; this one did not.
+func (a *attempt) blind(err error) (journal.Status, string, error) {
+	a.stopped = fmt.Sprintf("stopped, because step %d could not look at its target: %v", a.Seq, err)
+	if a.intended {
+		return journal.Unknown, err.Error(), nil
+	}
+	return journal.Refused, err.Error(), nil
+}
+
+// unsettled is the outcome where the look after the effect failed.
+func (a *attempt) unsettled(acted, look error) (journal.Status, string, error) {
+	a.stopped = fmt.Sprintf("stopped, because nobody knows what became of step %d: %v", a.Seq, look)
+	if acted != nil {
+		return journal.Unknown, fmt.Sprintf("%v; then: %v", acted, look), nil
+	}
+	return journal.Unknown, look.Error(), nil
+}
+
+// unmoved is the outcome where the target is still as it was after a request
+// that was answered with acted. Nothing worse is ever tried instead.
+func (a *attempt) unmoved(acted error) (journal.Status, string, error) {
+	if acted == nil {
+		a.impatient = true
+		return journal.Failed, "the registry accepted it and did nothing", nil
+	}
+	if errors.Is(acted, registry.ErrLocked) {
+		return journal.Refused, acted.Error(), nil
+	}
+	if errors.Is(acted, registry.ErrChanged) {
+		return journal.Changed, acted.Error(), nil
+	}
+	a.stopped = fmt.Sprintf("stopped after step %d: %v", a.Seq, acted)
+	return journal.Failed, acted.Error(), nil
+}
+
+// follows says whether an attachment has to wait for its subject, or stays
+// with it. raw may be nil.
+func (a *attempt) follows(ctx context.Context, raw *oci.RawManifest) (journal.Status, string, error) {
+	subjects := map[oci.Digest]bool{}
+	for _, name := range append(slices.Clone(a.Takes), a.Tag) {
+		if subject, _, ok := oci.ParseAttachmentTag(name); ok {
+			subjects[subject] = true
+		}
+	}
+	if raw != nil && a.Action != plan.Untag && a.Action != plan.OverwriteTag {
+		if m, err := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil && m.Subject != nil {
+			subjects[m.Subject.Digest] = true
+		}
+	}
+	for _, subject := range slices.Sorted(maps.Keys(subjects)) {
+		if a.pending(subject) {
+			return postponed, "", nil
+		}
+		there, why, err := a.subjectThere(ctx, subject)
+		if err != nil {
+			return a.blind(err)
+		}
+		if there {
+			return journal.Refused, fmt.Sprintf("it is attached to %s, which is still there%s", subject, why), nil
+		}
+	}
+	return "", "", nil
+}
+
+// subjectThere: where tags are deleted as components, manifests stay until the
+// registry collects them, so there a subject counts as gone once nothing leads
+// to it.
+func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, string, error) {
+	if g, kept := a.guarded[subject]; kept {
+		return true, ": " + g.why, nil
+	}
+	if a.gone[subject] {
+		return false, "", nil
+	}
+	if a.can.ComponentDelete == registry.SupportYes {
+		for name, at := range a.tags {
+			if at.Digest == subject {
+				return true, fmt.Sprintf(": tag %q points to it", name), nil
+			}
+		}
+		return false, "", nil
+	}
+	found, err := a.head(ctx, string(subject))
+	return found.Digest != "", "", err
+}
+
+// keep archives the manifest before anything happens to it. Without that, or
+// where its bytes are not what they claim, nothing happens. A manifest that
+// only loses a tag is not fetched where fetching counts as a pull.
+func (a *attempt) keep(ctx context.Context) (*oci.RawManifest, journal.Status, string, error) {
+	tags := slices.Clone(a.Takes)
+	if a.Tag != "" {
+		tags = append(tags, a.Tag)
+	}
+	slices.Sort(tags)
+	stays := a.Action == plan.Untag && len(a.Siblings) > 0
+	if stays && a.can.PullsCounted == registry.SupportYes {
+		return nil, "", "", nil
+	}
+	via := a.Tag
+	if via == "" && len(a.Takes) > 0 {
+		via = a.Takes[0]
+	}
+	raw, err := a.fetch(ctx, a.Digest, via)
+	if err != nil {
+		return nil, journal.Refused, fmt.Sprintf("it cannot be archived, so it stays: %v", err), nil
+	}
+	entry := archive.Entry{
+		Run: a.id, Seq: a.Seq, Registry: a.registry, Repository: a.name, Manifest: raw, Tags: slices.Compact(tags), At: a.Now(),
+	}
+	if err := a.Archive.Keep(ctx, entry, a.reader); err != nil {
+		var answer *registry.Error
+		if errors.As(err, &answer) {
+			return nil, journal.Refused, fmt.Sprintf("it cannot be archived, so it stays: %v", err), nil
+		}
+		return nil, "", "", fmt.Errorf("step %d: the archive could not be written, so nothing more is done: %w", a.Seq, err)
+	}
+	return &raw, "", "", nil
+}
+
+// intend writes down what is about to happen.
+func (a *attempt) intend(ctx context.Context, action plan.Action) error {
+	if err := a.Journal.Intend(ctx, journal.Intent{Run: a.id, Seq: a.Seq, Action: action, At: a.Now()}); err != nil {
+		return fmt.Errorf("step %d: its intent could not be written down, so nothing more is done: %w", a.Seq, err)
+	}
+	a.intended = true
+	return nil
+}
+
+// insist acts, and once more if the registry was not available and a patient
+// look showed that nothing has happened.
+func (a *attempt) insist(ctx context.Context, after func(context.Context, error) (journal.Status, string, error), act func() error) (journal.Status, string, error) {
+	acted := act()
+	status, why, err := after(ctx, acted)
+	if status != journal.Failed || !errors.Is(acted, registry.ErrUnavailable) || err != nil || a.waiting.Err() != nil {
+		return status, why, err
+	}
+	a.stopped = ""
+	return after(ctx, act())
+}

@@ -1,0 +1,117 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// guardian is what keeps a digest in place.
+type guardian struct {
+	why string
+	// status of a step that would delete the digest: changed where a tag leads
+	// to it, refused where another step left it in use.
+	status journal.Status
+}
+
+// guardTag marks what a tag that stays leads to, at any depth.
+func (r *repository) guardTag(ctx context.Context, name string, at oci.Descriptor) error {
+	return r.guard(ctx, at, name, fmt.Sprintf("tag %q", name), journal.Changed)
+}
+
+// guardStep marks what a step leaves in place because it had no success: an
+// index that stays keeps its children, a subject its attachments.
+func (r *repository) guardStep(ctx context.Context, s plan.Step, status journal.Status) {
+	if s.Action != plan.DeleteManifest && s.Action != plan.DeleteComponent {
+		return
+	}
+	by := fmt.Sprintf("manifest %s, whose own step %d is %s,", s.Digest.Short(), s.Seq, status)
+	top := oci.Descriptor{Digest: s.Digest, MediaType: s.MediaType}
+	if err := r.guard(context.WithoutCancel(ctx), top, s.Tag, by, journal.Refused); err != nil && r.stopped == "" {
+		r.stopped = err.Error()
+	}
+}
+
+func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by string, status journal.Status) error {
+	verb := " points to it"
+	if status == journal.Refused {
+		verb = " is still there"
+	}
+	for queue := []oci.Descriptor{top}; len(queue) > 0; queue = queue[1:] {
+		next := queue[0]
+		if _, known := r.guarded[next.Digest]; !known {
+			children, err := r.children(ctx, next, tag)
+			if err != nil {
+				return fmt.Errorf("what %s leads to is not known: %w", by, err)
+			}
+			r.guarded[next.Digest] = guardian{by + verb, status}
+			queue = append(queue, children...)
+		}
+		tag, verb = "", " lists it"
+	}
+	return nil
+}
+
+// children lists the manifests that a manifest lists. One that is not there,
+// neither by digest nor under its tag, lists nothing.
+func (r *repository) children(ctx context.Context, d oci.Descriptor, tag string) ([]oci.Descriptor, error) {
+	if oci.KindOf(d.MediaType) == oci.KindImage {
+		return nil, nil
+	}
+	raw, err := r.fetch(ctx, d.Digest, tag)
+	if errors.Is(err, registry.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return listed(raw), nil
+}
+
+// anyDigest finds digests in documents whose structure is not known.
+var anyDigest = regexp.MustCompile(`sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}`)
+
+// listed are the children of an index. A manifest that nobody here can take
+// apart leads to every digest that it mentions.
+func listed(raw oci.RawManifest) []oci.Descriptor {
+	m, err := oci.DecodeManifest(raw.MediaType, raw.Body)
+	if err == nil && m.Kind != oci.KindUnknown {
+		return m.Children
+	}
+	var children []oci.Descriptor
+	for _, found := range anyDigest.FindAll(raw.Body, -1) {
+		children = append(children, oci.Descriptor{Digest: oci.Digest(found)})
+	}
+	return children
+}
+
+// fetch reads a manifest by digest, from what was fetched before if it can.
+// Some registries serve a manifest under its tags after it was deleted by
+// digest; tag is asked then, if there is one, and must give the same bytes.
+func (r *repository) fetch(ctx context.Context, digest oci.Digest, tag string) (oci.RawManifest, error) {
+	if r.Contents != nil {
+		raw, found, err := r.Contents.Content(ctx, digest)
+		if err == nil && found && raw.MediaType != "" && digest.Verify(raw.Body) == nil {
+			raw.Digest = digest
+			return raw, nil
+		}
+	}
+	raw, err := r.reader.Manifest(ctx, r.name, string(digest))
+	if errors.Is(err, registry.ErrNotFound) && tag != "" {
+		raw, err = r.reader.Manifest(ctx, r.name, tag)
+	}
+	if err != nil {
+		return raw, err
+	}
+	if err := digest.Verify(raw.Body); err != nil {
+		return raw, fmt.Errorf("manifest %s of %s/%s: %w", digest, r.registry, r.name, err)
+	}
+	raw.Digest = digest
+	return raw, nil
+}
