@@ -89,7 +89,9 @@ func StartDistribution(ctx context.Context, options Options) (*Server, error) {
 				"uploadpurging": map[any]any{"enabled": false},
 			},
 		},
-		HTTP: configuration.HTTP{Secret: "upload state of a registry that nobody else reaches"},
+		// What the binary sets where its file says nothing; zero lists nothing.
+		Catalog: configuration.Catalog{MaxEntries: 1000},
+		HTTP:    configuration.HTTP{Secret: "upload state of a registry that nobody else reaches"},
 	}
 	app := handlers.NewApp(ctx, config)
 	var handler http.Handler = app
