@@ -78,8 +78,11 @@ func (r *Registry) probeCatalog(ctx context.Context, info *registry.Info) (examp
 		query: url.Values{"n": {"1"}}, scopes: []string{"registry:catalog:*"},
 	}
 	_, body, err := r.fetch(ctx, c, mostOfAPage)
+	if err != nil {
+		err = withCatalogHint(err)
+	}
 	switch {
-	case errors.Is(err, registry.ErrNotFound), errors.Is(err, registry.ErrUnsupported):
+	case errors.Is(err, registry.ErrUnsupported):
 		info.Capabilities.Catalog = registry.SupportNo
 		return "", nil
 	case errors.Is(err, registry.ErrDenied), errors.Is(err, registry.ErrMalformed):

@@ -44,7 +44,7 @@ func withCatalogHint(err error) error {
 		return err
 	}
 	told := *failure
-	if told.Kind == registry.ErrNotFound || told.Status == http.StatusMethodNotAllowed {
+	if told.Status == http.StatusNotFound || told.Status == http.StatusMethodNotAllowed {
 		told.Kind = registry.ErrUnsupported
 	}
 	switch told.Kind {
@@ -133,8 +133,11 @@ func (w *walk) page(ctx context.Context) (fresh []string, more bool, err error) 
 	if err != nil {
 		return nil, false, err
 	}
-	w.started = true
 	w.asked[w.call.query.Encode()] = struct{}{}
+	if w.size == 0 && !w.started && len(names) == 0 && w.key == "repositories" {
+		return nil, false, w.malformed(errors.New("it refuses every page size and lists nothing, which may be its setting and not the truth"))
+	}
+	w.started = true
 	for _, name := range names {
 		if _, known := w.seen[name]; !known {
 			w.seen[name] = struct{}{}
@@ -182,6 +185,9 @@ func (w *walk) fetch(ctx context.Context) (*http.Response, []string, error) {
 	for {
 		resp, body, err := w.registry.fetch(ctx, w.call, mostOfAPage)
 		if err == nil {
+			if !w.started {
+				w.registry.pageSize.Store(int64(w.size))
+			}
 			names, err := w.decode(body)
 			return resp, names, err
 		}
@@ -190,11 +196,12 @@ func (w *walk) fetch(ctx context.Context) (*http.Response, []string, error) {
 			return nil, nil, err
 		}
 		switch {
-		case failure.Status == http.StatusBadRequest && !w.started && w.size > 0:
-			if w.size = 0; w.call.query.Get("n") == strconv.Itoa(largestPage) {
+		case !w.started && w.size > 0 && refusesSize(failure):
+			if w.size > smallerPage {
 				w.size = smallerPage
+			} else {
+				w.size = 0
 			}
-			w.registry.pageSize.Store(int64(w.size))
 			w.call.query = sized(w.size)
 		case failure.Kind == registry.ErrNotFound && w.started:
 			// Where the last name is gone, zot no longer knows where to go on.
@@ -205,6 +212,10 @@ func (w *walk) fetch(ctx context.Context) (*http.Response, []string, error) {
 			return nil, nil, err
 		}
 	}
+}
+
+func refusesSize(failure *registry.Error) bool {
+	return failure.Status == http.StatusBadRequest && (failure.Code == "PAGINATION_NUMBER_INVALID" || failure.Code == "")
 }
 
 // decode insists on the key: a document without it is no empty listing.

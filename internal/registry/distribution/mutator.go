@@ -47,7 +47,10 @@ func (m *Mutator) Probe(ctx context.Context, repository string) (registry.Capabi
 		{"sha256:" + name, &can.DigestDelete},
 	} {
 		err := m.delete(ctx, "probe deletion", repository, probe.reference)
+		var failure *registry.Error
 		switch {
+		case errors.As(err, &failure) && failure.Code == "NAME_UNKNOWN":
+			failures = append(failures, err) // says nothing about deleting
 		case errors.Is(err, registry.ErrNotFound):
 			*probe.support = registry.SupportYes
 		case refusesToDelete(err):
