@@ -52,13 +52,13 @@ func (s *Server) serveUpload(c *call, d door, image, id string) {
 	switch c.Method {
 	case http.MethodPatch:
 		u.body = append(u.body, c.sent...)
-		c.progress(image, id, u, http.StatusAccepted)
+		c.progress(d, image, id, u, http.StatusAccepted)
 	case http.MethodPut:
 		u.body = append(u.body, c.sent...)
 		delete(s.uploads, id)
 		s.endUpload(c, d, image, u.body)
 	case http.MethodGet:
-		c.progress(image, id, u, http.StatusNoContent)
+		c.progress(d, image, id, u, http.StatusNoContent)
 	case http.MethodDelete:
 		delete(s.uploads, id)
 		c.empty(http.StatusNoContent)
@@ -69,8 +69,9 @@ func (s *Server) serveUpload(c *call, d door, image, id string) {
 
 // progress tells where to go on. The path lacks whatever stands before /v2:
 // right on a connector, wrong below /repository, as observed.
-func (c *call) progress(image, id string, u *upload, status int) {
-	c.header.Set("Location", "/v2/"+image+"/blobs/uploads/"+id)
+func (c *call) progress(d door, image, id string, u *upload, status int) {
+	d.prefix = ""
+	c.header.Set("Location", d.url(image, "/blobs/uploads/"+id))
 	c.header.Set("Docker-Upload-UUID", id)
 	c.header.Set("Range", "0-"+strconv.Itoa(max(0, len(u.body)-1)))
 	c.status = status
@@ -92,11 +93,7 @@ func (s *Server) beginUpload(c *call, d door, image string) {
 	id := s.draw("upload")
 	u := &upload{r: d.r, started: c.now}
 	s.uploads[id] = u
-	name := image
-	if d.byPath {
-		name = d.r.Name + "/" + image
-	}
-	c.progress(name, id, u, http.StatusAccepted)
+	c.progress(d, image, id, u, http.StatusAccepted)
 }
 
 func (s *Server) endUpload(c *call, d door, image string, body []byte) {

@@ -156,11 +156,7 @@ func serve(addr string, handler http.Handler, path string) (string, func(), erro
 		}
 	}()
 	stop := func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		if server.Shutdown(ctx) != nil {
-			_ = server.Close()
-		}
+		_ = server.Close()
 		<-done
 	}
 	return "http://" + listener.Addr().String() + path, stop, nil
