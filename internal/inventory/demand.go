@@ -18,6 +18,9 @@ type Want struct {
 	Config func(tag string) bool
 	// Untagged: list untagged manifests too, where the registry can.
 	Untagged bool
+	// Indexes: read every index, also in registries where the listing would
+	// do, because it matters what lists what.
+	Indexes bool
 	// Orphans: look whether the subject of every attachment is there.
 	Orphans bool
 }

@@ -75,6 +75,7 @@ func (r *reading) settleImage(m *Manifest) {
 	if m.hasConfig() {
 		config := r.configs[m.Config.Digest]
 		if config == nil {
+			m.ConfigProblem = "the image config is missing or malformed"
 			return
 		}
 		m.config, m.Created, m.Labels = config, config.Created, config.Labels
@@ -103,6 +104,7 @@ func settleIndex(m *Manifest, platforms []*Manifest) {
 	var all []oci.Platform
 	for _, image := range platforms {
 		if !image.facts {
+			m.ConfigProblem = "of a platform image: " + image.ConfigProblem
 			return
 		}
 		if last == nil || image.Created.After(last.Created) {

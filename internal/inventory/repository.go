@@ -14,7 +14,7 @@ import (
 // read reads one repository, as deep as demand says. What goes wrong in it is
 // a gap; the error is the context's, or that of FirstSeen.
 func (s *Scanner) read(ctx context.Context, jobs chan<- func(), name string, demand Demand, gate *gate) (*Repository, error) {
-	repo := &Repository{Registry: s.info.Name, Name: name}
+	repo := &Repository{Registry: s.info.Name, Name: name, PullsRecorded: s.info.Capabilities.PullTimes == registry.SupportYes}
 	r := s.reading(jobs, repo)
 	listed, missing, err := s.list(ctx, jobs, name)
 	switch {
@@ -57,6 +57,9 @@ func (r *reading) graph(ctx context.Context) error {
 		tag := &r.repo.Tags[i]
 		switch {
 		case tag.Digest != "" && light:
+			if m := r.repo.Manifests[tag.Digest]; r.wish.Indexes && (m == nil || m.Kind != oci.KindImage) {
+				r.need(tag.Digest)
+			}
 			r.pointed(tag)
 		case tag.Digest != "":
 			r.need(tag.Digest)

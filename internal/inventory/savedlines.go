@@ -27,6 +27,7 @@ type (
 		Name              string `json:"repository,omitempty"`
 		Graph             bool   `json:"graph,omitempty"`
 		ReferrersComplete bool   `json:"referrers_complete,omitempty"`
+		PullsRecorded     bool   `json:"pulls_recorded,omitempty"`
 		Tags              int    `json:"tags,omitempty"`
 		Manifests         int    `json:"manifests,omitempty"`
 		Repositories      int    `json:"repositories,omitempty"` // at the end
@@ -56,6 +57,7 @@ type (
 		Annotations  map[string]string `json:"annotations,omitempty"`
 		Mentions     []oci.Digest      `json:"mentions,omitempty"`
 		Created      time.Time         `json:"created,omitzero"`
+		ConfigError  string            `json:"config_problem,omitempty"`
 		Labels       map[string]string `json:"labels,omitempty"`
 		Platforms    []oci.Platform    `json:"platforms,omitempty"`
 		Pushed       time.Time         `json:"pushed,omitzero"`
@@ -68,7 +70,7 @@ type (
 func saveRepository(out *json.Encoder, repo *Repository) error {
 	if err := out.Encode(savedHead{
 		Type: "repository", Registry: repo.Registry, Name: repo.Name, Graph: repo.Depth == Graph,
-		ReferrersComplete: repo.ReferrersComplete, Gaps: repo.Gaps, Tags: len(repo.Tags), Manifests: len(repo.Manifests),
+		ReferrersComplete: repo.ReferrersComplete, PullsRecorded: repo.PullsRecorded, Gaps: repo.Gaps, Tags: len(repo.Tags), Manifests: len(repo.Manifests),
 	}); err != nil {
 		return err
 	}
@@ -82,7 +84,7 @@ func saveRepository(out *json.Encoder, repo *Repository) error {
 		if err := out.Encode(savedManifest{
 			Digest: m.Digest, MediaType: m.MediaType, Read: m.Read, Missing: m.Missing, Problem: m.Problem, Size: m.Size,
 			ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers, Children: m.Children, Subject: m.Subject,
-			Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created, Labels: m.Labels, Platforms: m.Platforms,
+			Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created, ConfigError: m.ConfigProblem, Labels: m.Labels, Platforms: m.Platforms,
 			Pushed: m.Pushed, Pulled: m.Pulled, Seen: m.Seen, Bytes: m.Bytes,
 		}); err != nil {
 			return err
@@ -95,7 +97,7 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 	if head.Type != "repository" {
 		return nil, fmt.Errorf("inventory: a line of type %q where a repository was expected", head.Type)
 	}
-	repo := &Repository{Registry: head.Registry, Name: head.Name, Gaps: head.Gaps, ReferrersComplete: head.ReferrersComplete}
+	repo := &Repository{Registry: head.Registry, Name: head.Name, Gaps: head.Gaps, ReferrersComplete: head.ReferrersComplete, PullsRecorded: head.PullsRecorded}
 	if head.Graph {
 		repo.Depth, repo.Manifests = Graph, map[oci.Digest]*Manifest{}
 	}

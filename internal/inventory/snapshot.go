@@ -83,6 +83,8 @@ type Manifest struct {
 	Created   time.Time
 	Labels    map[string]string
 	Platforms []oci.Platform
+	// ConfigProblem says that these facts were asked for and cannot be had.
+	ConfigProblem string
 
 	Pushed time.Time
 	Pulled time.Time
@@ -109,4 +111,7 @@ type Repository struct {
 	// ReferrersComplete: attachments without a tag were looked for (or the
 	// registry told all manifests), for every digest that was asked about.
 	ReferrersComplete bool
+	// PullsRecorded: the registry records pulls, so that a zero Pulled means
+	// "never", provided that it has recorded any at all.
+	PullsRecorded bool
 }
