@@ -179,8 +179,8 @@ func (c *choice) warnings(targets []*repository) []string {
 		}
 	}
 	if !c.version.before(3, 71, 0) {
-		found = append(found, "Nexus releases a blob only when nothing has needed it for 60 minutes (task \"Cleanup unused asset blobs\", every 30 minutes): "+
-			"bytes of tags removed within the last hour come back with a later run of reclaim")
+		found = append(found, "Nexus releases a blob some time after nothing needs it any more (task \"Cleanup unused asset blobs\", every 30 minutes, with a delay of 60): "+
+			"part of the bytes may come back with a later run of reclaim")
 	}
 	return found
 }
