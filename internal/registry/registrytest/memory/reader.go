@@ -275,13 +275,17 @@ func (r reader) Describe(ctx context.Context) (registry.Info, error) {
 		return registry.Info{}, err
 	}
 	done()
-	o := r.options
-	return registry.Info{Name: o.Name, URL: "memory:" + o.Name, Kind: "memory", Capabilities: registry.Capabilities{
+	name := r.options.Name
+	return registry.Info{Name: name, URL: "memory:" + name, Kind: "memory", Capabilities: r.options.capabilities()}, nil
+}
+
+func (o Options) capabilities() registry.Capabilities {
+	return registry.Capabilities{
 		TagDelete: Support(!o.NoTagDelete && !o.NoDigestDelete), DigestDelete: Support(!o.NoDigestDelete),
 		Referrers: Support(!o.NoReferrers), Catalog: Support(!o.NoCatalog),
 		PushTimes: Support(o.PushTimes), PullTimes: Support(o.PullTimes), Untagged: Support(o.Untagged),
 		PullsCounted: Support(o.CountPulls), ComponentDelete: Support(o.Components), CascadeReferrers: Support(o.Cascade),
-	}}, nil
+	}
 }
 
 // Support is yes or no.

@@ -41,6 +41,9 @@ func (s *Server) Close() error { return s.close() }
 type Options struct {
 	// Storage to serve; nil for a new one.
 	Storage *Storage
+	// Page is the most tags or repositories that a listing gives at once; 0 is
+	// the default of the binary, 1000.
+	Page int
 	// NoDelete leaves deletion off, as a registry comes out of the box: every
 	// DELETE is answered with 405.
 	NoDelete bool
@@ -80,6 +83,9 @@ func StartDistribution(ctx context.Context, options Options) (*Server, error) {
 	if options.Storage == nil {
 		options.Storage = NewStorage()
 	}
+	if options.Page == 0 {
+		options.Page = 1000 // zero would list no repositories at all
+	}
 	config := &configuration.Configuration{
 		Version: configuration.CurrentVersion,
 		Storage: configuration.Storage{
@@ -89,8 +95,8 @@ func StartDistribution(ctx context.Context, options Options) (*Server, error) {
 				"uploadpurging": map[any]any{"enabled": false},
 			},
 		},
-		// What the binary sets where its file says nothing; zero lists nothing.
-		Catalog: configuration.Catalog{MaxEntries: 1000},
+		Catalog: configuration.Catalog{MaxEntries: options.Page},
+		Tags:    configuration.Tags{MaxTags: options.Page},
 		HTTP:    configuration.HTTP{Secret: "upload state of a registry that nobody else reaches"},
 	}
 	app := handlers.NewApp(ctx, config)
