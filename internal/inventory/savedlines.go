@@ -124,7 +124,7 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 			Problem: m.Problem, Size: m.Size, ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers,
 			Children: m.Children, Subject: m.Subject, Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created,
 			Labels: m.Labels, Platforms: m.Platforms, Pushed: m.Pushed, Pulled: m.Pulled, Seen: m.Seen, Bytes: m.Bytes,
-			facts: m.Read,
+			ConfigProblem: m.ConfigError, facts: m.Read,
 		}
 	}
 	return repo, nil

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -67,5 +69,86 @@ type Explanation struct {
 // "", the untagged root with this digest. It is false when there is no such
 // root.
 func (p *Policy) Explain(repo *inventory.Repository, evidence *usage.Evidence, now time.Time, tag string, digest oci.Digest) (Explanation, bool) {
-	return Explanation{}, false
+	e := p.begin(repo, evidence, now)
+	report := e.report()
+	i := slices.IndexFunc(e.roots, func(root inventory.Root) bool {
+		return tag != "" && root.Name() == tag || tag == "" && root.Tag == nil && root.Digest == digest
+	})
+	if i < 0 {
+		return Explanation{}, false
+	}
+	x := Explanation{Repository: repo.Name, Policy: report.Policy, Decision: report.Decisions[i], Warnings: report.Warnings}
+	if e.g == nil {
+		return x, true
+	}
+	x.PolicyPath, x.PolicyLine = e.g.path, e.g.line
+	x.Rules = e.choices(i)
+	x.Protect = e.nodes(p.protect, i)
+	if p.builtin {
+		x.Protect = append(x.Protect, e.builtin(i))
+	}
+	if r := e.rule(i); r != nil {
+		x.Keep, x.Remove = e.nodes(r.keep, i), e.nodes(r.remove, i)
+	}
+	return x, true
+}
+
+// choices lists the rules that were asked, up to the one that claimed.
+func (e *evaluation) choices(i int) []RuleChoice {
+	var choices []RuleChoice
+	for _, r := range e.g.rules {
+		choice := RuleChoice{Path: r.path, Line: r.line, Name: r.name, Claimed: r == e.rule(i)}
+		root := &e.roots[i]
+		switch {
+		case choice.Claimed && root.Tag == nil:
+			choice.Why = "it claims untagged roots"
+		case choice.Claimed:
+			choice.Why = fmt.Sprintf("tags %s match %s", r.tags, root.Name())
+		case root.Tag == nil:
+			choice.Why = "it does not claim untagged roots"
+		case r.tags.Empty():
+			choice.Why = "it claims untagged roots only"
+		default:
+			choice.Why = fmt.Sprintf("tags %s do not match %s", r.tags, root.Name())
+		}
+		choices = append(choices, choice)
+		if choice.Claimed {
+			break
+		}
+	}
+	return choices
+}
+
+// builtin explains the protection of the tag latest that nobody has to write.
+func (e *evaluation) builtin(i int) Node {
+	node := Node{Condition: "tags: [latest] (always protected)", Fact: "the tag is " + e.roots[i].Name()}
+	r := e.rule(i)
+	switch {
+	case e.roots[i].Name() != builtinTag:
+	case r != nil && r.tags.Names(builtinTag):
+		node.Fact = "lifted, because the rule names the tag literally"
+	default:
+		node.Value = True
+	}
+	return node
+}
+
+// nodes explains conditions, one node each with its tests inside where there
+// are several.
+func (e *evaluation) nodes(items []*item, i int) []Node {
+	var nodes []Node
+	for _, it := range items {
+		var tests []Node
+		for _, t := range it.tests {
+			node := Node{Condition: t.String(), Path: it.path, Line: it.line, Value: t.truth(e, i)}
+			node.Fact, node.Rank, node.Inside = t.explain(e, i)
+			tests = append(tests, node)
+		}
+		if len(tests) == 1 {
+			nodes = append(nodes, tests[0])
+		} else {
+			nodes = append(nodes, Node{Condition: it.String(), Path: it.path, Line: it.line, Value: it.truth(e, i), Inside: tests})
+		}
+	}
+	return nodes
 }

@@ -1,36 +1,63 @@
 package policy
 
 import (
-	"time"
+	"cmp"
+	"slices"
 
-	"github.com/regkeep/regkeep/internal/inventory"
-	"github.com/regkeep/regkeep/internal/usage"
+	"github.com/regkeep/regkeep/internal/policy/document"
+	"github.com/regkeep/regkeep/internal/policy/duration"
 )
 
 // Policy is a policy file that was read and checked. It is immutable.
-type Policy struct{}
+type Policy struct {
+	file     string
+	protect  []*item
+	builtin  bool // the tag latest is protected
+	policies []*governed
+	defaults settings
+	cutoffs  []duration.Duration
+	items    int
+	warnings []Warning
+}
 
 // Parse reads a policy file. The error is of type Problems and holds
 // everything that is wrong with the file.
-func Parse(file string, data []byte) (*Policy, error) { return &Policy{}, nil }
-
-// Hash is the SHA-256, in hex, of what the policy means: comments, spacing and
-// rule names do not change it.
-func (p *Policy) Hash() string { return "" }
-
-// Warnings lists what looks like a mistake although it is a valid policy.
-func (p *Policy) Warnings() []Warning { return nil }
-
-// Settings of one policy, or the defaults where no policy governs (-1).
-func (p *Policy) Settings(policyIndex int) Settings { return DefaultSettings() }
+func Parse(file string, data []byte) (*Policy, error) {
+	c := &compiler{file: file}
+	root, faults := document.Read(data)
+	for _, fault := range faults {
+		c.problems = append(c.problems, Problem{File: file, Line: fault.Line, Column: fault.Column, Path: fault.Path, Message: fault.Message})
+	}
+	var p *Policy
+	if root != nil {
+		p = c.document(root)
+	}
+	if len(c.problems) > 0 {
+		slices.SortStableFunc(c.problems, func(a, b Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
+		return nil, c.problems
+	}
+	p.cutoffs, p.items = c.cutoffs, c.items
+	p.warnings = lint(p)
+	return p, nil
+}
 
 // Matches says whether a policy governs the repository.
-func (p *Policy) Matches(repository string) bool { return true }
+func (p *Policy) Matches(repository string) bool { return p.governs(repository) >= 0 }
 
-// Want makes a Policy an inventory.Demand.
-func (p *Policy) Want(repo *inventory.Repository) inventory.Want { return inventory.Want{Graph: true} }
-
-// Evaluate gives every root of a repository its verdict.
-func (p *Policy) Evaluate(repo *inventory.Repository, evidence *usage.Evidence, now time.Time) Report {
-	return Report{}
+// governs is the index of the first policy whose patterns match, or -1.
+func (p *Policy) governs(repository string) int {
+	return slices.IndexFunc(p.policies, func(g *governed) bool { return g.repositories.Match(repository) })
 }
+
+// Settings of one policy, or the defaults where no policy governs (-1).
+func (p *Policy) Settings(policyIndex int) Settings {
+	if policyIndex < 0 || policyIndex >= len(p.policies) {
+		return p.defaults.Settings
+	}
+	return p.policies[policyIndex].settings.Settings
+}
+
+// Warnings lists what looks like a mistake although it is a valid policy.
+func (p *Policy) Warnings() []Warning { return slices.Clone(p.warnings) }

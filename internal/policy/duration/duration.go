@@ -138,21 +138,24 @@ func (d Duration) shift(t time.Time, sign int) time.Time {
 // Zero says whether the duration has no length.
 func (d Duration) Zero() bool { return d == Duration{} }
 
-// String writes the duration in its canonical form, as Parse reads it.
+// String writes the duration in its canonical form, as Parse reads it: whole
+// years or months, then days, hours and minutes.
 func (d Duration) String() string {
 	var b strings.Builder
-	months, exact := d.Months, d.Exact
-	for _, u := range units {
-		n := 0
-		if u.months > 0 {
-			n, months = months/u.months, months%u.months
-		} else {
-			n, exact = int(exact/u.exact), exact%u.exact
-		}
+	write := func(n int64, unit string) {
 		if n > 0 {
-			fmt.Fprintf(&b, "%d%s", n, u.name)
+			fmt.Fprintf(&b, "%d%s", n, unit)
 		}
 	}
+	if d.Months%12 == 0 {
+		write(int64(d.Months/12), "y")
+	} else {
+		write(int64(d.Months), "mo")
+	}
+	const day = 24 * time.Hour
+	write(int64(d.Exact/day), "d")
+	write(int64(d.Exact%day/time.Hour), "h")
+	write(int64(d.Exact%time.Hour/time.Minute), "m")
 	if b.Len() == 0 {
 		return "0m"
 	}

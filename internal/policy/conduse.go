@@ -1,0 +1,163 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/usage"
+)
+
+// useTest is in_use: true.
+type useTest struct{}
+
+// use is what is known of one manifest that somebody uses.
+type use struct {
+	witness usage.Witness
+	via     string // the tag or digest that was seen
+}
+
+// useIndex says which digests of the repository are used: by themselves, below
+// an index that is, or above a child that is.
+type useIndex struct {
+	tags                 map[string]use
+	direct, below, above map[oci.Digest]use
+	// obscure: something used could not be read, so that what belongs to it is
+	// not known.
+	obscure bool
+}
+
+// indexUse looks the evidence up once for the whole repository.
+func (e *evaluation) indexUse() *useIndex {
+	x := &useIndex{tags: map[string]use{}, direct: map[oci.Digest]use{}, below: map[oci.Digest]use{}, above: map[oci.Digest]use{}}
+	for i := range e.repo.Tags {
+		tag := &e.repo.Tags[i]
+		witnesses := e.evidence.Tag(e.repo.Registry, e.repo.Name, tag.Name)
+		if len(witnesses) == 0 {
+			continue
+		}
+		used := use{witness: firstWitness(witnesses), via: tag.Name}
+		x.tags[tag.Name] = used
+		if tag.Digest == "" {
+			x.obscure = true
+		} else {
+			add(x.direct, tag.Digest, used)
+		}
+	}
+	parents := map[oci.Digest][]oci.Digest{}
+	look := func(digest oci.Digest) {
+		if witnesses := e.evidence.Digest(e.repo.Registry, e.repo.Name, digest); len(witnesses) > 0 {
+			add(x.direct, digest, use{witness: firstWitness(witnesses), via: string(digest)})
+		}
+	}
+	for digest, m := range e.repo.Manifests {
+		look(digest)
+		for _, child := range m.Children {
+			look(child.Digest)
+			parents[child.Digest] = append(parents[child.Digest], digest)
+		}
+	}
+	for i := range e.roots {
+		if root := &e.roots[i]; root.Manifest == nil && root.Digest != "" {
+			look(root.Digest)
+		}
+	}
+	for digest, used := range x.direct {
+		x.down(e.repo.Manifests, digest, used)
+		x.up(parents, digest, used)
+	}
+	return x
+}
+
+// firstWitness does not depend on the order in which evidence arrived.
+func firstWitness(witnesses []usage.Witness) usage.Witness {
+	return slices.MinFunc(witnesses, func(a, b usage.Witness) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What), a.Seen.Compare(b.Seen))
+	})
+}
+
+// add notes a use, of several the one whose name comes first; false when one
+// that comes first was there.
+func add(uses map[oci.Digest]use, digest oci.Digest, used use) bool {
+	if before, there := uses[digest]; there && before.via <= used.via {
+		return false
+	}
+	uses[digest] = used
+	return true
+}
+
+func (x *useIndex) down(manifests map[oci.Digest]*inventory.Manifest, digest oci.Digest, used use) {
+	m := manifests[digest]
+	if m == nil || !m.Missing && (m.Problem != "" || !m.Read && m.Kind != oci.KindImage) {
+		x.obscure = true
+	}
+	if m == nil {
+		return
+	}
+	for _, child := range m.Children {
+		if add(x.below, child.Digest, used) {
+			x.down(manifests, child.Digest, used)
+		}
+	}
+}
+
+func (x *useIndex) up(parents map[oci.Digest][]oci.Digest, digest oci.Digest, used use) {
+	for _, parent := range parents[digest] {
+		if add(x.above, parent, used) {
+			x.up(parents, parent, used)
+		}
+	}
+}
+
+func (useTest) find(e *evaluation, i int) (use, bool) {
+	root := &e.roots[i]
+	if used, there := e.inUse.tags[root.Name()]; there && root.Tag != nil {
+		return used, true
+	}
+	for _, uses := range []map[oci.Digest]use{e.inUse.direct, e.inUse.below, e.inUse.above} {
+		if used, there := uses[root.Digest]; there && root.Digest != "" {
+			return used, true
+		}
+	}
+	return use{}, false
+}
+
+func (t useTest) truth(e *evaluation, i int) Truth {
+	if _, there := t.find(e, i); there {
+		return True
+	}
+	if !e.evidence.Known() || e.inUse.obscure || !e.resolved(i) || e.roots[i].Manifest.Kind != oci.KindImage && !e.readable(i) {
+		return Unknown
+	}
+	return False
+}
+
+func (useTest) missing(*evaluation, int) string { return factUse }
+
+func (t useTest) facts(e *evaluation, i int) map[string]any {
+	used, _ := t.find(e, i)
+	return map[string]any{"source": used.witness.Source, "what": used.witness.What, "via": used.via}
+}
+
+func (t useTest) explain(e *evaluation, i int) (string, string, []Node) {
+	used, there := t.find(e, i)
+	switch {
+	case there:
+		fact := used.witness.What + " (" + used.witness.Source + ") uses " + used.via
+		if !used.witness.Seen.IsZero() {
+			fact += ", seen " + instant(used.witness.Seen.UnixNano())
+		}
+		return fact, "", nil
+	case t.truth(e, i) == Unknown && !e.evidence.Known():
+		return "the evidence of use is missing or not complete", "", nil
+	case t.truth(e, i) == Unknown:
+		return "what the image hangs together with could not be read", "", nil
+	}
+	return "nobody was seen using it", "", nil
+}
+
+func (useTest) individual()    {}
+func (useTest) code() Code     { return CodeInUse }
+func (useTest) needs() need    { return needEvidence }
+func (useTest) String() string { return "in_use: true" }

@@ -1,0 +1,152 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+
+	"github.com/regkeep/regkeep/internal/policy/document"
+)
+
+// versionTest is semver. Versions are those of the rule's claimed tags; several
+// tags with one version use one place.
+type versionTest struct {
+	text        string // the range; "" for every version
+	constraint  *semver.Constraints
+	newest      int // 0: all of the range
+	per         string
+	prereleases bool
+	marks       int
+}
+
+func (c *compiler) semver(v *document.Value, s scope) test {
+	if !c.mapping(v, "semver", semverKeys) {
+		return nil
+	}
+	t := &versionTest{}
+	for _, field := range v.Fields {
+		switch field.Key {
+		case "range":
+			t.text = c.text(field.Value, "range")
+			constraint, err := semver.NewConstraint(t.text)
+			if err != nil {
+				c.problem(field.Value, "", "range %q: %v", t.text, err)
+				continue
+			}
+			t.constraint = constraint
+		case "newest":
+			t.newest = c.whole(field.Value, "newest", 1)
+		case "per":
+			t.per = c.choice(field.Value, semverKeys, "per")
+		case "prereleases":
+			t.prereleases = c.boolean(field.Value, "prereleases")
+		}
+	}
+	switch {
+	case v.Field("range") == nil && v.Field("newest") == nil:
+		c.problem(v, "", "semver needs a range, a number of newest versions, or both")
+	case t.per != "" && t.newest == 0:
+		c.problem(v, "", "per: %s of semver needs newest beside it", t.per)
+	}
+	if t.constraint != nil {
+		t.constraint.IncludePrerelease = t.prereleases
+	}
+	t.marks = s.rule.marker(t)
+	return t
+}
+
+// candidate says whether a root's tag is a version that counts.
+func (t *versionTest) candidate(e *evaluation, r *rule, i int) (*semver.Version, bool) {
+	version, ok := e.version(r, i)
+	if !ok || version.Prerelease() != "" && !t.prereleases {
+		return nil, false
+	}
+	return version, t.constraint == nil || t.constraint.Check(version)
+}
+
+func (t *versionTest) line(v *semver.Version) [3]uint64 {
+	switch t.per {
+	case "major":
+		return [3]uint64{v.Major()}
+	case "minor":
+		return [3]uint64{v.Major(), v.Minor()}
+	case "patch":
+		return [3]uint64{v.Major(), v.Minor(), v.Patch()}
+	}
+	return [3]uint64{}
+}
+
+func (t *versionTest) mark(e *evaluation, r *rule, claimed []int32, _ []ranking, marks []mark) {
+	type claim struct {
+		root    int32
+		version *semver.Version
+	}
+	lines := map[[3]uint64][]claim{}
+	for _, i := range claimed {
+		version, counts := t.candidate(e, r, int(i))
+		switch {
+		case counts && t.newest > 0 && !e.steady(int(i)):
+			marks[i] = markUnknown
+		case counts:
+			lines[t.line(version)] = append(lines[t.line(version)], claim{i, version})
+		}
+	}
+	for _, line := range lines {
+		slices.SortFunc(line, func(a, b claim) int { return b.version.Compare(a.version) })
+		place := 0
+		for k, c := range line {
+			if k == 0 || !line[k-1].version.Equal(c.version) {
+				place++
+			}
+			if t.newest == 0 || place <= t.newest {
+				marks[c.root] = markTrue
+			}
+		}
+	}
+}
+
+func (t *versionTest) truth(e *evaluation, i int) Truth { return e.marks[t.marks][i].truth() }
+
+func (t *versionTest) missing(e *evaluation, i int) string { return unread(e, i) }
+
+func (t *versionTest) facts(e *evaluation, i int) map[string]any {
+	version, _ := e.version(e.rule(i), i)
+	facts := map[string]any{"version": version.String()}
+	if t.newest > 0 {
+		facts["limit"] = t.newest
+	}
+	return facts
+}
+
+func (t *versionTest) explain(e *evaluation, i int) (string, string, []Node) {
+	version, ok := e.version(e.rule(i), i)
+	switch {
+	case !ok:
+		return "the tag is no version", "", nil
+	case version.Prerelease() != "" && !t.prereleases:
+		return version.String() + " is a pre-release", "", nil
+	}
+	return "the version is " + version.String(), "", nil
+}
+
+func (t *versionTest) individual() {}
+func (t *versionTest) code() Code  { return CodeSemver }
+func (t *versionTest) needs() need { return 0 }
+func (t *versionTest) String() string {
+	var parts []string
+	if t.text != "" {
+		parts = append(parts, fmt.Sprintf("range: %q", t.text))
+	}
+	if t.newest > 0 {
+		parts = append(parts, fmt.Sprintf("newest: %d", t.newest))
+	}
+	if t.per != "" {
+		parts = append(parts, "per: "+t.per)
+	}
+	if t.prereleases {
+		parts = append(parts, "prereleases: true")
+	}
+	return "semver: {" + strings.Join(parts, ", ") + "}"
+}

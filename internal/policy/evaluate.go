@@ -1,0 +1,227 @@
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/usage"
+)
+
+// evaluation is one repository being judged at one instant.
+type evaluation struct {
+	p        *Policy
+	g        *governed
+	set      *settings
+	repo     *inventory.Repository
+	evidence *usage.Evidence
+	now      time.Time
+	latest   time.Time // the last instant that is trusted
+	cutoffs  []int64
+	cutTexts []string
+
+	roots     []inventory.Root
+	claims    []int32 // rule of each root, -1 for none
+	at        []int64 // see age
+	sure      []certainty
+	from      []source
+	collapsed bool
+	pulls     bool // a missing pull time means never
+	blind     bool // untagged roots may be children of what could not be read
+
+	images   []int32 // which image each root is, -1 where not known; nil until asked
+	imageN   int
+	members  [][]int32 // roots of each image; nil until asked
+	places   [][]placing
+	groups   [][][]group // of each rule, of each ranking
+	marks    [][]mark
+	inUse    *useIndex
+	shared   map[sharedKey][]Reason
+	warnings []Warning
+}
+
+// Evaluate gives every root of a repository its verdict. Reasons and their
+// facts may be shared between decisions and must not be changed.
+func (p *Policy) Evaluate(repo *inventory.Repository, evidence *usage.Evidence, now time.Time) Report {
+	e := p.begin(repo, evidence, now)
+	return e.report()
+}
+
+// begin works out everything that decisions look into.
+func (p *Policy) begin(repo *inventory.Repository, evidence *usage.Evidence, now time.Time) *evaluation {
+	e := &evaluation{
+		p: p, set: &p.defaults, repo: repo, evidence: evidence, now: now, latest: now.Add(farAway),
+		roots: repo.Roots(), shared: map[sharedKey][]Reason{},
+	}
+	if index := p.governs(repo.Name); index >= 0 {
+		e.g = p.policies[index]
+		e.set = &e.g.settings
+	}
+	for _, d := range p.cutoffs {
+		cut := d.Before(now)
+		e.cutoffs = append(e.cutoffs, cut.UnixNano())
+		e.cutTexts = append(e.cutTexts, cut.UTC().Format(time.RFC3339))
+	}
+	e.claim()
+	e.ages()
+	if e.g != nil {
+		e.prepare()
+	}
+	return e
+}
+
+// claim finds the rule of every root.
+func (e *evaluation) claim() {
+	e.claims = make([]int32, len(e.roots))
+	for i := range e.roots {
+		e.claims[i] = -1
+		if e.g == nil {
+			continue
+		}
+		root := &e.roots[i]
+		for k, r := range e.g.rules {
+			if root.Tag == nil && r.untagged || root.Tag != nil && r.tags.Match(root.Tag.Name) {
+				e.claims[i] = int32(k)
+				break
+			}
+		}
+	}
+}
+
+// ages works out the age of every root and what can be trusted.
+func (e *evaluation) ages() {
+	if e.collapsed = e.collapse(); e.collapsed {
+		e.warn("push-times", "", "at least 90 %% of the push times fall into one minute: they are taken for a migration or a rebuilt index and not trusted")
+	}
+	e.pulls, e.blind = e.pullsTell(), e.anythingUnread()
+	e.at, e.sure, e.from = make([]int64, len(e.roots)), make([]certainty, len(e.roots)), make([]source, len(e.roots))
+	for i := range e.roots {
+		from := fromLatest
+		if r := e.rule(i); r != nil {
+			from = r.ageFrom
+		}
+		e.at[i], e.from[i], e.sure[i] = e.age(i, from)
+	}
+}
+
+// prepare computes rankings and marks, rule by rule.
+func (e *evaluation) prepare() {
+	claimed := make([][]int32, len(e.g.rules))
+	for i, k := range e.claims {
+		if k >= 0 {
+			claimed[k] = append(claimed[k], int32(i))
+		}
+	}
+	e.groups = make([][][]group, len(e.g.rules))
+	need := needsOf(e.p.protect)
+	for k, r := range e.g.rules {
+		if len(claimed[k]) == 0 {
+			continue
+		}
+		need |= needsOf(r.keep) | needsOf(r.remove)
+		for slot := range r.marked {
+			if slot == len(e.marks) {
+				e.marks = append(e.marks, make([]mark, len(e.roots)))
+			}
+		}
+		rankings := make([]ranking, len(r.rankings))
+		e.groups[k] = make([][]group, len(r.rankings))
+		for slot, spec := range r.rankings {
+			if slot == len(e.places) {
+				e.places = append(e.places, make([]placing, len(e.roots)))
+			}
+			rankings[slot] = e.rank(r, claimed[k], spec, e.places[slot])
+			e.groups[k][slot] = rankings[slot].groups
+		}
+		for slot, m := range r.marked {
+			m.mark(e, r, claimed[k], rankings, e.marks[slot])
+		}
+	}
+	if need&needEvidence != 0 {
+		e.inUse = e.indexUse()
+	}
+}
+
+func (e *evaluation) rule(i int) *rule {
+	if k := e.claims[i]; k >= 0 {
+		return e.g.rules[k]
+	}
+	return nil
+}
+
+// steady says whether a root certainly is one.
+func (e *evaluation) steady(i int) bool {
+	return e.resolved(i) && !(e.roots[i].Tag == nil && e.blind)
+}
+
+// anythingUnread says whether something in the repository could list or own
+// manifests without anybody knowing.
+func (e *evaluation) anythingUnread() bool {
+	for i := range e.repo.Tags {
+		tag := &e.repo.Tags[i]
+		if tag.Digest == "" || e.repo.Manifests[tag.Digest] == nil {
+			return true
+		}
+	}
+	for _, m := range e.repo.Manifests {
+		if !m.Missing && (m.Kind == oci.KindUnknown || m.Kind == oci.KindIndex && (!m.Read || m.Problem != "")) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *evaluation) warn(code, lift, format string, args ...any) {
+	e.warnings = append(e.warnings, Warning{Code: code, Scope: e.repo.Name, Message: fmt.Sprintf(format, args...), Lift: lift})
+}
+
+// image says which image a root belongs to; -1 where its digest is not known.
+func (e *evaluation) image(i int) int32 {
+	e.number()
+	return e.images[i]
+}
+
+func (e *evaluation) imageCount() int {
+	e.number()
+	return e.imageN
+}
+
+func (e *evaluation) number() {
+	if e.images != nil {
+		return
+	}
+	e.images = make([]int32, len(e.roots))
+	numbers := make(map[oci.Digest]int32, len(e.roots))
+	for i := range e.roots {
+		digest := e.roots[i].Digest
+		if digest == "" {
+			e.images[i] = -1
+			continue
+		}
+		n, there := numbers[digest]
+		if !there {
+			n = int32(len(numbers))
+			numbers[digest] = n
+		}
+		e.images[i] = n
+	}
+	e.imageN = len(numbers)
+}
+
+// siblings lists the roots on the same digest, itself among them.
+func (e *evaluation) siblings(i int) []int32 {
+	if e.members == nil {
+		e.number()
+		e.members = make([][]int32, e.imageN)
+		for i, image := range e.images {
+			if image >= 0 {
+				e.members[image] = append(e.members[image], int32(i))
+			}
+		}
+	}
+	if e.images[i] < 0 {
+		return []int32{int32(i)}
+	}
+	return e.members[e.images[i]]
+}
