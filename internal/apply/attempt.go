@@ -173,21 +173,25 @@ func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, s
 // keep archives the manifest before anything happens to it. Without that, or
 // where its bytes are not what they claim, nothing happens. A manifest that
 // only loses a tag is not fetched where fetching counts as a pull.
-func (a *attempt) keep(ctx context.Context) (*oci.RawManifest, journal.Status, string, error) {
+//
+// via is a tag that points to it now.
+func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journal.Status, string, error) {
 	tags := slices.Clone(a.Takes)
 	if a.Tag != "" {
 		tags = append(tags, a.Tag)
 	}
 	slices.Sort(tags)
 	stays := a.Action == plan.Untag && len(a.Siblings) > 0
-	if stays && a.can.PullsCounted == registry.SupportYes {
+	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {
 		return nil, "", "", nil
 	}
-	via := a.Tag
-	if via == "" && len(a.Takes) > 0 {
-		via = a.Takes[0]
-	}
 	raw, err := a.fetch(ctx, a.Digest, via)
+	if errors.Is(err, registry.ErrNotFound) {
+		// Half gone already; an earlier process has kept it.
+		if kept, notKept := a.Archive.Manifest(ctx, a.Digest); notKept == nil {
+			raw, err = kept, nil
+		}
+	}
 	if err != nil {
 		return nil, journal.Refused, fmt.Sprintf("it cannot be archived, so it stays: %v", err), nil
 	}

@@ -95,12 +95,8 @@ func listed(raw oci.RawManifest) []oci.Descriptor {
 // Some registries serve a manifest under its tags after it was deleted by
 // digest; tag is asked then, if there is one, and must give the same bytes.
 func (r *repository) fetch(ctx context.Context, digest oci.Digest, tag string) (oci.RawManifest, error) {
-	if r.Contents != nil {
-		raw, found, err := r.Contents.Content(ctx, digest)
-		if err == nil && found && raw.MediaType != "" && digest.Verify(raw.Body) == nil {
-			raw.Digest = digest
-			return raw, nil
-		}
+	if raw, found := r.cached(ctx, digest); found {
+		return raw, nil
 	}
 	raw, err := r.reader.Manifest(ctx, r.name, string(digest))
 	if errors.Is(err, registry.ErrNotFound) && tag != "" {
@@ -114,4 +110,14 @@ func (r *repository) fetch(ctx context.Context, digest oci.Digest, tag string) (
 	}
 	raw.Digest = digest
 	return raw, nil
+}
+
+// cached is a manifest that was fetched before. A cache that fails is no cache.
+func (r *repository) cached(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool) {
+	if r.Contents == nil {
+		return oci.RawManifest{}, false
+	}
+	raw, found, err := r.Contents.Content(ctx, digest)
+	raw.Digest = digest
+	return raw, err == nil && found && raw.MediaType != "" && digest.Verify(raw.Body) == nil
 }

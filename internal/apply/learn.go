@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -28,7 +29,8 @@ func (r *repository) learn(ctx context.Context, open []plan.Step) error {
 	digests := uses(plan.DeleteManifest) || uses(plan.OverwriteTag)
 	if tags && r.can.TagDelete != registry.SupportYes || digests && r.can.DigestDelete != registry.SupportYes {
 		found, err := r.mutator.Probe(ctx, r.name)
-		if err != nil {
+		// Where there is no repository any more, there is nothing to find out.
+		if err != nil && !errors.Is(err, registry.ErrNotFound) {
 			return fmt.Errorf("what can be deleted here could not be found out: %w", err)
 		}
 		if found.TagDelete == registry.SupportUnknown && known.TagDelete == registry.SupportNo {

@@ -60,7 +60,11 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	case a.can.DigestDelete == registry.SupportNo:
 		return journal.Refused, deletesDisabled, nil
 	}
-	raw, status, why, err := a.keep(ctx)
+	via := ""
+	if len(before.left) > 0 {
+		via = before.left[0]
+	}
+	raw, status, why, err := a.keep(ctx, via)
 	if status != "" || err != nil {
 		return status, why, err
 	}

@@ -34,7 +34,7 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 	if !halfway {
 		var status journal.Status
 		var why string
-		if raw, status, why, err = a.keep(ctx); status != "" || err != nil {
+		if raw, status, why, err = a.keep(ctx, a.Tag); status != "" || err != nil {
 			return status, why, err
 		}
 		if status, why, err := a.follows(ctx, raw); status != "" || err != nil {

@@ -3,6 +3,7 @@ package apply
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -105,10 +106,10 @@ func (r *repository) behind(ctx context.Context, top oci.Descriptor, tag string)
 		}
 		if r.Verify == VerifyBlobs && oci.KindOf(next.MediaType) == oci.KindImage {
 			raw, err := r.fetch(ctx, next.Digest, tag)
-			if err != nil {
+			if err != nil && !errors.Is(err, registry.ErrNotFound) {
 				return nil, nil, err
 			}
-			if m, err := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil {
+			if m, decoded := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil && decoded == nil {
 				for _, blob := range blobs(m) {
 					needed = append(needed, blob.Digest)
 				}
