@@ -1,0 +1,145 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/store"
+)
+
+// What Apply returns, for callers that must not know the package that deletes.
+type (
+	Result       = apply.Result
+	Verification = apply.Verification
+	Level        = apply.Level
+)
+
+// Levels of verification.
+const (
+	VerifyTags      = apply.VerifyTags
+	VerifyManifests = apply.VerifyManifests
+	VerifyBlobs     = apply.VerifyBlobs
+)
+
+// ApplyRequest is a plan to be carried out, and what the user agreed to.
+type ApplyRequest struct {
+	Plan *plan.Plan
+	// Text is the plan as it was read; nil to write it anew.
+	Text   []byte
+	Verify Level // "" for the default
+	// Resume continues a run of this plan.
+	Resume *journal.Run
+	// Outcome is called as outcomes happen, one at a time; may be nil.
+	Outcome func(journal.Outcome)
+}
+
+// Apply carries out a plan. The result is meaningful where the error says that
+// the run was partial, interrupted or damaged.
+func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
+	if err := a.fresh(request); err != nil {
+		return Result{}, err
+	}
+	state, err := a.store()
+	if err != nil {
+		return Result{}, err
+	}
+	if request.Text == nil {
+		if request.Text, err = planText(request.Plan); err != nil {
+			return Result{}, err
+		}
+	}
+	session, err := a.reopenAll(ctx, request.Plan)
+	if err != nil {
+		return Result{}, err
+	}
+	defer session.close()
+	registries := map[string]apply.Registry{}
+	for _, o := range session.opened {
+		mutator, err := o.mutator(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		registries[o.info.Name] = apply.Registry{URL: o.info.URL, Reader: o.reader, Mutator: mutator}
+	}
+	result, err := apply.Run(ctx, apply.Request{
+		Plan: request.Plan, Text: request.Text, Registries: registries,
+		Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
+		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
+		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Resume: request.Resume,
+	})
+	if err != nil && !result.Interrupted {
+		return result, err
+	}
+	return result, resultKind(request.Plan, result)
+}
+
+// fresh refuses an old plan before anything is asked of a registry or a
+// person.
+func (a *App) fresh(request ApplyRequest) error {
+	if request.Resume != nil || len(request.Plan.Steps) == 0 {
+		return nil
+	}
+	return a.CheckFresh(request.Plan)
+}
+
+// CheckFresh refuses a plan that is too old to be applied.
+func (a *App) CheckFresh(p *plan.Plan) error {
+	if now := a.opts.Clock(); now.After(p.Header.Expires) {
+		return &Failure{
+			Kind: Refused,
+			Err:  fmt.Errorf("%w: plan %s was made %s and expired %s", apply.ErrStale, p.Header.ID, p.Header.Created.Format(time.RFC3339), p.Header.Expires.Format(time.RFC3339)),
+			Next: "Nothing was done; plan again (plan_max_age in the configuration says how old a plan may be)",
+		}
+	}
+	return nil
+}
+
+// resultKind says what a run means for the exit code.
+func resultKind(p *plan.Plan, result Result) error {
+	open := len(p.Steps) - len(result.Outcomes)
+	for _, outcome := range result.Outcomes {
+		if !outcome.Status.Succeeded() {
+			open++
+		}
+	}
+	switch {
+	case result.Damaged:
+		return &Failure{Kind: Damaged, Err: errors.New("something that had to stay is not whole any more"), Next: result.Undo}
+	case result.Interrupted:
+		return &Failure{Kind: Interrupted, Err: errors.New("stopped"), Next: "regkeep apply --resume " + result.RunID}
+	case open > 0:
+		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", open, len(p.Steps))}
+	default:
+		return nil
+	}
+}
+
+// Resumable finds the plan of a run that is to be continued.
+func (a *App) Resumable(ctx context.Context, id string) (ApplyRequest, error) {
+	state, err := a.store()
+	if err != nil {
+		return ApplyRequest{}, err
+	}
+	run, err := state.Run(ctx, id)
+	if errors.Is(err, store.ErrNoRun) {
+		return ApplyRequest{}, &Failure{Kind: Usage, Err: err}
+	}
+	if err != nil {
+		return ApplyRequest{}, err
+	}
+	text, err := state.PlanText(ctx, id)
+	if err != nil {
+		return ApplyRequest{}, err
+	}
+	p, err := planFrom(text)
+	if err != nil {
+		return ApplyRequest{}, refusePlan("the plan of run "+id, err)
+	}
+	return ApplyRequest{Plan: p, Text: text, Resume: &run}, nil
+}

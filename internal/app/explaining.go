@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+)
+
+// Explanation is how one image came to its verdict and what happens to it.
+type Explanation struct {
+	Reference   Reference
+	Now         time.Time
+	Explanation policy.Explanation
+	Root        inventory.Root
+	// Plan is of the whole repository, because siblings and indexes decide what
+	// happens to the manifest.
+	Plan *plan.Plan
+}
+
+// Explain looks at the repository of one image and explains the verdict on it.
+func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, now time.Time) (*Explanation, error) {
+	target := ref.Registry
+	target.Pattern = ref.Repository
+	chosen, err := selections([]Target{target})
+	if err != nil {
+		return nil, err
+	}
+	session, err := a.look(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close()
+	o := session.opened[0]
+	created := a.now()
+	if now.IsZero() {
+		now = created
+	}
+	evidence, err := a.collect(ctx, session, now)
+	if err != nil {
+		return nil, err
+	}
+	scanner, err := a.scanner(o, chosen[0], created)
+	if err != nil {
+		return nil, err
+	}
+	builder := plan.NewBuilder(plan.Header{Type: "plan", Version: plan.Version, Kind: "remove", Created: created, Now: now, Registries: session.infos()},
+		plan.Options{Now: now, Partial: true})
+	result := &Explanation{Reference: ref, Now: now}
+	found := false
+	for repo, err := range scanner.Scan(ctx, whole{rules}) {
+		if err != nil {
+			return nil, advise(o.info.Name, err)
+		}
+		report := rules.Evaluate(repo, evidence, now)
+		if removed := report.Removes(); len(removed) > 0 {
+			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
+				return nil, advise(o.info.Name, err)
+			}
+		}
+		result.Explanation, found = rules.Explain(repo, evidence, now, ref.Tag, ref.Digest)
+		if !found {
+			return nil, notARoot(repo, ref)
+		}
+		result.Root = result.Explanation.Decision.Root
+		builder.Add(repo, report, rules.Settings(report.Policy))
+	}
+	if !found {
+		return nil, &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository was not found", ref)}
+	}
+	result.Plan = builder.Finish(scanner.Gaps(), o.requests(), 0)
+	return result, nil
+}
+
+// whole is a policy that wants to see every fact, so that each condition can
+// be shown with its value.
+type whole struct{ *policy.Policy }
+
+func (w whole) Want(repo *inventory.Repository) inventory.Want {
+	want := w.Policy.Want(repo)
+	want.Graph, want.Config = true, func(string) bool { return true }
+	return want
+}
+
+// notARoot says what the reference is instead.
+func notARoot(repo *inventory.Repository, ref Reference) error {
+	for _, gap := range repo.Gaps {
+		return &Failure{Kind: Failed, Err: fmt.Errorf("%s: %s", ref, gap.Message)}
+	}
+	for i := range repo.Tags {
+		tag := &repo.Tags[i]
+		if tag.Name != ref.Tag {
+			continue
+		}
+		if subject, attached := repo.AttachmentOf(tag); attached {
+			return &Failure{Kind: Failed, Err: fmt.Errorf("%s is attached to %s and shares its fate", ref, subject), Next: fmt.Sprintf("Explain that one: %s/%s@%s", ref.Registry.Name, ref.Repository, subject)}
+		}
+	}
+	if ref.Tag != "" {
+		return &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository has no such tag", ref), Next: "See what there is with `regkeep ls " + ref.Registry.Name + "/" + ref.Repository + "`"}
+	}
+	for _, tag := range repo.Tags {
+		if tag.Digest == ref.Digest {
+			return &Failure{Kind: Failed, Err: fmt.Errorf("%s has a tag", ref), Next: fmt.Sprintf("Explain that: %s/%s:%s", ref.Registry.Name, ref.Repository, tag.Name)}
+		}
+	}
+	for _, m := range repo.Manifests {
+		for _, child := range m.Children {
+			if child.Digest == ref.Digest {
+				return &Failure{Kind: Failed, Err: fmt.Errorf("%s belongs to the index %s and shares its fate", ref, m.Digest)}
+			}
+		}
+	}
+	return &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository shows no such manifest", ref)}
+}

@@ -1,0 +1,222 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/usage"
+)
+
+// PlanRequest is what to plan.
+type PlanRequest struct {
+	Targets []Target
+	Policy  *policy.Policy
+	// Now is the instant of all ages; zero for the moment of planning.
+	Now         time.Time
+	MaxRemovals policy.Limit
+	Strict      bool
+	// Automatic: no person looks at the plan before it is applied.
+	Automatic bool
+}
+
+// Plan looks at the registries, decides, and keeps the plan in the state. It
+// deletes nothing. The plan is also returned where its error says that it has
+// gaps or was refused as a whole.
+func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error) {
+	chosen, err := selections(request.Targets)
+	if err != nil {
+		return nil, err
+	}
+	created := a.now()
+	now := request.Now.UTC()
+	if request.Now.IsZero() {
+		now = created
+	}
+	session, err := a.look(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close()
+	evidence, err := a.collect(ctx, session, now)
+	if err != nil {
+		return nil, err
+	}
+	opts := plan.Options{Now: now, MaxRemovals: request.MaxRemovals, Strict: request.Strict}
+	if request.Automatic {
+		if opts.Automatic, err = a.automatic(ctx, session); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range chosen {
+		opts.Partial = opts.Partial || !s.all
+	}
+	header := plan.Header{
+		Type: "plan", Version: plan.Version, Kind: "remove",
+		Created: created, Now: now, Expires: created.Add(a.planMaxAge()),
+		Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(),
+		Registries: session.infos(), Evidence: planEvidence(evidence),
+	}
+	header.ID = planID(header, chosen)
+
+	started := a.opts.Clock()
+	builder := plan.NewBuilder(header, opts)
+	var gaps []inventory.Gap
+	for i, opened := range session.opened {
+		scanner, err := a.scanner(opened, chosen[i], created)
+		if err != nil {
+			return nil, err
+		}
+		if err := decide(ctx, scanner, request.Policy, evidence, now, builder); err != nil {
+			return nil, advise(opened.info.Name, err)
+		}
+		gaps = append(gaps, scanner.Gaps()...)
+	}
+	p := builder.Finish(gaps, session.requests(), a.opts.Clock().Sub(started).Seconds())
+	if err := a.keep(p); err != nil {
+		return nil, err
+	}
+	return p, verdictOf(p)
+}
+
+// decide reads, decides and plans one registry, a repository at a time.
+func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Policy, evidence *usage.Evidence, now time.Time, builder *plan.Builder) error {
+	for repo, err := range scanner.Scan(ctx, rules) {
+		if err != nil {
+			return err
+		}
+		report := rules.Evaluate(repo, evidence, now)
+		if removed := report.Removes(); len(removed) > 0 {
+			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
+				return err
+			}
+		}
+		builder.Add(repo, report, rules.Settings(report.Policy))
+	}
+	return ctx.Err()
+}
+
+// planID names a plan by what went into it.
+func planID(header plan.Header, chosen []selection) string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, header.Kind, header.Created.Format(time.RFC3339), header.Now.Format(time.RFC3339Nano), header.PolicyHash, header.Run)
+	for _, info := range header.Registries {
+		fmt.Fprintln(sum, info.Name, info.URL)
+	}
+	for _, s := range chosen {
+		fmt.Fprintln(sum, s.scope())
+	}
+	return header.Created.Format("20060102-150405-") + hex.EncodeToString(sum.Sum(nil))[:6]
+}
+
+func planEvidence(evidence *usage.Evidence) []plan.Evidence {
+	lines := []plan.Evidence{}
+	if evidence == nil {
+		return lines
+	}
+	for _, source := range evidence.Sources {
+		lines = append(lines, plan.Evidence{Source: source.Name, At: source.At, Complete: source.Complete, References: source.References})
+	}
+	return lines
+}
+
+// verdictOf says what a plan means for the exit code: gaps make it partial, a
+// refusal of all that would have gone refuses it.
+func verdictOf(p *plan.Plan) error {
+	gaps, refusals := 0, 0
+	for _, notice := range p.Notices {
+		switch notice.Type {
+		case "gap":
+			gaps++
+		case "refusal":
+			refusals++
+		}
+	}
+	switch {
+	case gaps > 0:
+		return &Failure{Kind: Partial, Err: fmt.Errorf("%d gaps: nothing is removed where something could not be read", gaps)}
+	case refusals > 0 && len(p.Steps) == 0:
+		return &Failure{Kind: Refused, Err: errors.New("every removal was refused")}
+	default:
+		return nil
+	}
+}
+
+// automatic gathers what the breakers of an unattended run compare with.
+func (a *App) automatic(ctx context.Context, session *session) (*plan.Automatic, error) {
+	state, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	breakers := &plan.Automatic{}
+	for _, opened := range session.opened {
+		recent, err := state.Removals(ctx, opened.info.Name, 10)
+		if err != nil {
+			return nil, err
+		}
+		breakers.Recent = append(breakers.Recent, recent...)
+	}
+	return breakers, nil
+}
+
+// scanner makes the scanner of one registry that remembers what it saw.
+func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventory.Scanner, error) {
+	state, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	return inventory.NewScanner(opened.reader, opened.info, inventory.Options{
+		Match:        chosen.matches(),
+		Repositories: chosen.repositories(),
+		Workers:      a.opts.Connection.Concurrency,
+		Events:       a.opts.Events,
+		Requests:     opened.requests,
+		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at},
+	}), nil
+}
+
+// session is the registries of one command, signed in.
+type session struct{ opened []*opened }
+
+func (s *session) infos() []registry.Info {
+	infos := []registry.Info{}
+	for _, o := range s.opened {
+		infos = append(infos, o.info)
+	}
+	return infos
+}
+
+func (s *session) requests() int64 {
+	var n int64
+	for _, o := range s.opened {
+		n += o.requests()
+	}
+	return n
+}
+
+func (s *session) close() {
+	for _, o := range s.opened {
+		o.close()
+	}
+}
+
+// look opens every registry and signs in before any work is done on one.
+func (a *App) look(ctx context.Context, chosen []selection) (*session, error) {
+	s := &session{}
+	for _, c := range chosen {
+		o, err := a.open(ctx, c.target)
+		if err != nil {
+			s.close()
+			return nil, err
+		}
+		s.opened = append(s.opened, o)
+	}
+	return s, nil
+}

@@ -1,0 +1,139 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+)
+
+// PlanRemoval plans the removal of single images, with everything else in
+// their repositories kept: a tag that shares its image with others is untagged
+// and nothing more. It deletes nothing and is kept like every plan.
+func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Plan, error) {
+	var targets []Target
+	named := map[place][]Reference{}
+	for _, ref := range refs {
+		target := ref.Registry
+		target.Pattern = ref.Repository
+		targets = append(targets, target)
+		at := place{target.Name, ref.Repository}
+		named[at] = append(named[at], ref)
+	}
+	chosen, err := selections(targets)
+	if err != nil {
+		return nil, err
+	}
+	session, err := a.look(ctx, chosen)
+	if err != nil {
+		return nil, err
+	}
+	defer session.close()
+	created := a.now()
+	header := plan.Header{
+		Type: "plan", Version: plan.Version, Kind: "remove",
+		Created: created, Now: created, Expires: created.Add(a.planMaxAge()),
+		Tool: a.opts.Tool, Registries: session.infos(), Evidence: []plan.Evidence{},
+	}
+	header.ID = planID(header, chosen)
+	started := a.opts.Clock()
+	builder := plan.NewBuilder(header, plan.Options{Now: created, Partial: true})
+	var gaps []inventory.Gap
+	for i, o := range session.opened {
+		scanner, err := a.scanner(o, chosen[i], created)
+		if err != nil {
+			return nil, err
+		}
+		for repo, err := range scanner.Whole(ctx) {
+			if err != nil {
+				return nil, advise(o.info.Name, err)
+			}
+			report, err := removal(repo, named[place{o.info.Name, repo.Name}])
+			if err != nil {
+				return nil, err
+			}
+			if repo, err = scanner.Deepen(ctx, repo, report.Removes()); err != nil {
+				return nil, advise(o.info.Name, err)
+			}
+			builder.Add(repo, report, policy.DefaultSettings())
+		}
+		gaps = append(gaps, scanner.Gaps()...)
+	}
+	p := builder.Finish(gaps, session.requests(), a.opts.Clock().Sub(started).Seconds())
+	if err := a.keep(p); err != nil {
+		return nil, err
+	}
+	return p, verdictOf(p)
+}
+
+type place struct{ registry, repository string }
+
+// removal is the verdict of the person who named these images.
+func removal(repo *inventory.Repository, refs []Reference) (policy.Report, error) {
+	report := policy.Report{Repository: repo.Name, Policy: -1}
+	if len(repo.Gaps) > 0 {
+		return report, errors.New(refs[0].Registry.Name + "/" + repo.Name + ": " + repo.Gaps[0].Message)
+	}
+	roots := repo.Roots()
+	chosen := make([]bool, len(roots))
+	for _, ref := range refs {
+		at, err := locate(repo, roots, ref)
+		if err != nil {
+			return report, err
+		}
+		chosen[at] = true
+	}
+	stays := false
+	for i, root := range roots {
+		d := policy.Decision{Root: root, Verdict: policy.Keep, Reasons: []policy.Reason{{Code: policy.CodeNotDue}}}
+		if chosen[i] {
+			d.Verdict = policy.Remove
+			d.Reasons = []policy.Reason{{Code: policy.CodeTags, Facts: map[string]any{"named": root.Name()}}}
+		}
+		if m := root.Manifest; m != nil && m.Created.After(time.Unix(0, 0)) {
+			d.At, d.AgeFrom = m.Created, "created"
+		}
+		stays = stays || !chosen[i]
+		report.Decisions = append(report.Decisions, d)
+	}
+	if !stays {
+		return report, &Failure{
+			Kind: Refused,
+			Err:  fmt.Errorf("%s/%s would be left without any image (floor: 1)", refs[0].Registry.Name, repo.Name),
+			Next: "Nothing was done; a policy with `floor: 0` can empty a repository",
+		}
+	}
+	return report, nil
+}
+
+// locate finds the root that a reference names and refuses what would take
+// something that was not named.
+func locate(repo *inventory.Repository, roots []inventory.Root, ref Reference) (int, error) {
+	if ref.Tag == "" {
+		var tags []string
+		for _, tag := range repo.Tags {
+			if tag.Digest == ref.Digest {
+				tags = append(tags, tag.Name)
+			}
+		}
+		if len(tags) > 0 {
+			return 0, &Failure{Kind: Refused, Err: fmt.Errorf("%s has the tags %s, which would all go with it", ref, strings.Join(tags, ", ")), Next: "Nothing was done; name the tags that are meant"}
+		}
+	}
+	at := slices.IndexFunc(roots, func(root inventory.Root) bool {
+		return root.Name() == ref.Tag && (ref.Tag != "" || root.Digest == ref.Digest)
+	})
+	if at < 0 {
+		return 0, notARoot(repo, ref)
+	}
+	if ref.Tag != "" && ref.Digest != "" && roots[at].Digest != ref.Digest {
+		return 0, &Failure{Kind: Refused, Err: fmt.Errorf("%s: the tag points at %s now", ref, roots[at].Digest), Next: "Nothing was done"}
+	}
+	return at, nil
+}

@@ -1,0 +1,116 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/store"
+)
+
+// RunReport is what one run did and what can still be undone of it.
+type RunReport struct {
+	Run      journal.Run
+	Plan     *plan.Plan // nil where it cannot be read
+	Outcomes []journal.Outcome
+	// Left are steps without a final outcome: a resume goes on with them.
+	Left int
+	// UndoneBy lists the runs that put back what this one removed.
+	UndoneBy []string
+}
+
+// Count counts outcomes of a status.
+func (r RunReport) Count(status journal.Status) int {
+	n := 0
+	for _, outcome := range r.Outcomes {
+		if outcome.Status == status {
+			n++
+		}
+	}
+	return n
+}
+
+// Undoable counts the steps that were done, by how far they can be undone.
+func (r RunReport) Undoable() map[plan.Reversal]int {
+	can := map[plan.Reversal]int{}
+	if r.Plan == nil || r.Run.Kind != "remove" {
+		return can
+	}
+	steps := map[int]plan.Step{}
+	for _, step := range r.Plan.Steps {
+		steps[step.Seq] = step
+	}
+	for _, outcome := range r.Outcomes {
+		if step, known := steps[outcome.Seq]; known && outcome.Status == journal.Done {
+			can[step.Undo]++
+		}
+	}
+	return can
+}
+
+// Runs lists all runs, the latest first.
+func (a *App) Runs(ctx context.Context) ([]RunReport, error) {
+	state, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	runs, err := state.Runs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	undone := map[string][]string{}
+	for _, run := range runs {
+		if run.Undoes != "" {
+			undone[run.Undoes] = append(undone[run.Undoes], run.ID)
+		}
+	}
+	var reports []RunReport
+	for _, run := range runs {
+		report, err := a.report(ctx, state, run)
+		if err != nil {
+			return nil, err
+		}
+		report.UndoneBy = undone[run.ID]
+		reports = append(reports, report)
+	}
+	return reports, nil
+}
+
+// Run reports one run.
+func (a *App) Run(ctx context.Context, id string) (RunReport, error) {
+	reports, err := a.Runs(ctx)
+	if err != nil {
+		return RunReport{}, err
+	}
+	for _, report := range reports {
+		if report.Run.ID == id {
+			return report, nil
+		}
+	}
+	return RunReport{}, misuse("there is no run %s; `regkeep runs` lists them", id)
+}
+
+func (a *App) report(ctx context.Context, state *store.Store, run journal.Run) (RunReport, error) {
+	report := RunReport{Run: run}
+	replayed, err := state.Replay(ctx, run.ID)
+	if err != nil {
+		return report, err
+	}
+	report.Outcomes = replayed.Outcomes()
+	text, err := state.PlanText(ctx, run.ID)
+	if err != nil && !errors.Is(err, store.ErrNoRun) {
+		return report, err
+	}
+	if report.Plan, err = planFrom(text); err != nil {
+		report.Plan = nil // a plan of another version; the outcomes still tell
+	}
+	if report.Plan != nil {
+		for _, step := range report.Plan.Steps {
+			if _, final := replayed.Final(step.Seq); !final {
+				report.Left++
+			}
+		}
+	}
+	return report, nil
+}

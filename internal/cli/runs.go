@@ -1,0 +1,167 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/regkeep/regkeep/internal/app"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/plan"
+)
+
+func (p *program) runsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "runs [RUN]",
+		Short: "Show what ran, what it did, and what can still be undone",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			a, err := p.open()
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				report, err := a.Run(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				return p.showRun(report)
+			}
+			reports, err := a.Runs(cmd.Context())
+			if err != nil {
+				return err
+			}
+			return p.showRuns(reports)
+		},
+	}
+}
+
+type runRecord struct {
+	Type       string         `json:"type"` // "run"
+	ID         string         `json:"id"`
+	Plan       string         `json:"plan"`
+	Kind       string         `json:"kind"`
+	Registries []string       `json:"registries"`
+	Status     string         `json:"status"`
+	Started    time.Time      `json:"started"`
+	Finished   *time.Time     `json:"finished,omitempty"`
+	Undoes     string         `json:"undoes,omitempty"`
+	Outcomes   map[string]int `json:"outcomes"`
+	Left       int            `json:"left"`
+	Undo       map[string]int `json:"undo"`
+	UndoneBy   []string       `json:"undone_by,omitempty"`
+}
+
+func recordOf(r app.RunReport) runRecord {
+	record := runRecord{
+		Type: "run", ID: r.Run.ID, Plan: r.Run.PlanID, Kind: r.Run.Kind, Registries: r.Run.Registries,
+		Status: string(r.Run.Status), Started: r.Run.Started, Finished: known(r.Run.Finished), Undoes: r.Run.Undoes,
+		Outcomes: tally(r.Outcomes), Left: r.Left, Undo: map[string]int{}, UndoneBy: r.UndoneBy,
+	}
+	for how, n := range r.Undoable() {
+		record.Undo[string(how)] = n
+	}
+	return record
+}
+
+func (p *program) showRuns(reports []app.RunReport) error {
+	if p.json() {
+		lines := json.NewEncoder(p.t.out)
+		for _, report := range reports {
+			if err := lines.Encode(recordOf(report)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(reports) == 0 {
+		_, err := fmt.Fprintln(p.t.out, "Nothing ran yet.")
+		return err
+	}
+	t := newTable(p.t, "", "run", "age", "what", "registries", "status", "can be undone")
+	for _, r := range reports {
+		t.row(r.Run.ID, age(p.clock(), r.Run.Started), didWhat(r), strings.Join(r.Run.Registries, ", "), p.runStatus(r), undoText(r))
+	}
+	w := bufio.NewWriter(p.t.out)
+	t.write(w)
+	return w.Flush()
+}
+
+func didWhat(r app.RunReport) string {
+	done := r.Count(journal.Done) + r.Count(journal.AlreadyGone) + r.Count(journal.AlreadyThere)
+	verb := "removed"
+	if r.Run.Kind == "restore" {
+		verb = "put back"
+	}
+	total := done + r.Left
+	if r.Plan != nil {
+		total = len(r.Plan.Steps)
+	}
+	return fmt.Sprintf("%s %d of %s", verb, done, count(total, "step"))
+}
+
+func (p *program) runStatus(r app.RunReport) string {
+	switch {
+	case r.Run.Status == journal.Completed && r.Left == 0:
+		return p.t.paint.green("completed")
+	case r.Run.Status == journal.Completed:
+		return p.t.paint.yellow("completed, " + count(r.Left, "step") + " not done")
+	default:
+		return p.t.paint.yellow(string(r.Run.Status) + ", can be resumed")
+	}
+}
+
+func undoText(r app.RunReport) string {
+	if r.Run.Kind != "remove" {
+		return "–"
+	}
+	if len(r.UndoneBy) > 0 {
+		return "was, by " + some(r.UndoneBy)
+	}
+	can := r.Undoable()
+	var parts []string
+	if n := can[plan.UndoFull]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s any time", count(n, "step")))
+	}
+	if n := can[plan.UndoUntilGC]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s until garbage is collected", count(n, "step")))
+	}
+	if n := can[plan.UndoNone]; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s not", count(n, "step")))
+	}
+	return orElse(and(parts), "nothing to undo")
+}
+
+func (p *program) showRun(r app.RunReport) error {
+	if p.json() {
+		lines := json.NewEncoder(p.t.out)
+		if err := lines.Encode(recordOf(r)); err != nil {
+			return err
+		}
+		for _, o := range r.Outcomes {
+			if err := lines.Encode(outcomeLine{
+				Type: "outcome", Seq: o.Seq, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Digest: o.Digest,
+				Action: string(o.Action), Status: string(o.Status), Error: o.Error,
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := bufio.NewWriter(p.t.out)
+	fmt.Fprintf(w, "%s  %s, started %s\n", p.t.paint.bold(r.Run.ID), p.runStatus(r), r.Run.Started.UTC().Format("2006-01-02 15:04:05 MST"))
+	fmt.Fprintf(w, "%s on %s; can be undone: %s\n\n", capital(didWhat(r)), strings.Join(r.Run.Registries, ", "), undoText(r))
+	t := newTable(p.t, "", "image", "action", "status", "")
+	for _, o := range r.Outcomes {
+		t.row(o.Registry+"/"+o.Repository+named(o.Tag, o.Digest), string(o.Action), string(o.Status), o.Error)
+	}
+	t.write(w)
+	if r.Left > 0 {
+		fmt.Fprintf(w, "\n%s left. Go on with: regkeep apply --resume %s\n", count(r.Left, "step is|steps are"), r.Run.ID)
+	}
+	return w.Flush()
+}
