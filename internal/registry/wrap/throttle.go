@@ -145,7 +145,7 @@ func (t *Throttle) wait(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := t.limit.Wait(ctx); err != nil {
+	if err := turn(ctx, t.limit); err != nil {
 		return err
 	}
 	return t.pace.wait(ctx)

@@ -15,7 +15,16 @@ type window struct {
 	probing     bool // nothing has given yet
 	cut         time.Time
 	classes     map[string]*latency
+
+	check   time.Time // when to look next how fast the registry is at ease
+	resume  float64   // the size to go back to after that look; 0: not looking
+	checked time.Time // when to go back
 }
+
+// Every now and then half the places stay empty for two round trips. Without
+// that a queue that has formed is never seen to be one, is taken for the
+// registry's own latency, and grows.
+const checkEvery = 10 * time.Second
 
 func newWindow(bound int) window {
 	return window{
@@ -32,7 +41,11 @@ func (w *window) overloaded(start, now time.Time) {
 	if start.Before(w.cut) {
 		return
 	}
-	w.size, w.cut, w.probing = max(1, w.size/2), now, false
+	w.shrink(0.5, now)
+}
+
+func (w *window) shrink(to float64, now time.Time) {
+	w.size, w.cut, w.probing, w.resume = max(1, w.size*to), now, false, 0
 }
 
 func (w *window) answered(class string, start, now time.Time, inFlight int) {
@@ -42,9 +55,13 @@ func (w *window) answered(class string, start, now time.Time, inFlight int) {
 			l = &latency{}
 			w.classes[class] = l
 		}
-		if l.add(now.Sub(start)) {
+		slow := l.add(now.Sub(start), now)
+		if w.looking(l, now) {
+			return
+		}
+		if slow {
 			if !start.Before(w.cut) {
-				w.size, w.cut, w.probing = max(1, w.size*0.8), now, false
+				w.shrink(0.8, now)
 			}
 			return
 		}
@@ -59,28 +76,53 @@ func (w *window) answered(class string, start, now time.Time, inFlight int) {
 	}
 }
 
-// latency of one kind of request: the least it can be, slowly forgotten, and
-// what it is of late.
-type latency struct {
-	least, recent time.Duration
-	seen          int
+// looking starts and ends the look at a registry at ease, and says whether one
+// is under way: nothing is decided meanwhile.
+func (w *window) looking(l *latency, now time.Time) bool {
+	switch {
+	case w.resume > 0 && now.Before(w.checked):
+		return true
+	case w.resume > 0:
+		w.size, w.resume = w.resume, 0
+	case w.check.IsZero():
+		w.check = now.Add(checkEvery)
+	case !w.probing && now.After(w.check):
+		w.resume, w.size = w.size, max(1, w.size/2)
+		w.checked, w.check = now.Add(2*l.recent), now.Add(checkEvery)
+		return true
+	}
+	return false
 }
+
+// latency of one kind of request: the least that it was in this span of time
+// and the one before, and what it is of late.
+type latency struct {
+	before, least, recent time.Duration
+	span                  time.Time
+	seen                  int
+}
+
+// leastSpan is longer than checkEvery, so that there was a look in it.
+const leastSpan = 15 * time.Second
 
 // slack keeps the noise of fast registries from looking like strain.
 const slack = 2 * time.Millisecond
 
 // add says whether the kind of request takes clearly longer than it could.
-func (l *latency) add(took time.Duration) bool {
+func (l *latency) add(took time.Duration, now time.Time) bool {
 	l.seen++
 	if l.seen == 1 {
-		l.least, l.recent = took, took
+		l.before, l.least, l.recent, l.span = took, took, took, now
 		return false
 	}
-	l.least += l.least / 2000
+	if now.Sub(l.span) > leastSpan {
+		l.before, l.least, l.span = l.least, took, now
+	}
 	l.least = min(l.least, took)
 	l.recent += (took - l.recent) / 8
+	could := min(l.before, l.least)
 	const settled = 8
-	return l.seen > settled && l.recent > l.least+l.least/2+slack
+	return l.seen > settled && l.recent > could+could/2+slack
 }
 
 // classOf names requests whose latencies can be compared; "" has none.
