@@ -37,13 +37,6 @@ func (c *call) invalid(id, message string) {
 	c.body.Write(render(array{object{{"id", id}, {"message", message}}}))
 }
 
-// unexpected is an exception that no resource caught.
-func (c *call) unexpected(exception string) {
-	c.status = http.StatusInternalServerError
-	c.header.Set("Content-Type", "text/plain")
-	fmt.Fprintf(&c.body, "ERROR: (ID %s) %s", c.s.draw("fault"), exception)
-}
-
 // html is an error page of the web server around REST.
 func (c *call) html(status int, reason string) {
 	c.status = status

@@ -21,7 +21,7 @@ func (s *Server) collect(name string, offset time.Duration, wide bool, at time.T
 		old := func(a *asset) bool { return !a.modified().Add(offset).After(at) }
 		live := s.liveManifests(r, old)
 		for _, a := range slices.Clone(r.assets) {
-			if _, _, manifest := imageOf(a.path); manifest && !live[a] && old(a) {
+			if _, _, manifest := imageOf(a.path); manifest && !live[a] {
 				s.removeAsset(a, at)
 			}
 		}

@@ -264,3 +264,21 @@ func TestBlobStoreResources(t *testing.T) {
 	}
 	admin(s).get(t, "/blobstores/none/quota-status").want(http.StatusNotFound)
 }
+
+// What OrientDB servers are suspected of: a component named by a digest. And
+// last use as seeded, in the listing.
+func TestSeededOddities(t *testing.T) {
+	s := nexustest.New(nexustest.Options{Dialect: nexustest.Orient370})
+	digest := s.Push("docker-hosted", "app", "1", nexustest.Image{}, ago(9))
+	s.AddDigestComponent("docker-hosted", "app", digest, ago(9))
+	s.SetLastDownloaded("docker-hosted", "app", "1", ago(3))
+	var p listing
+	admin(s).get(t, "/components?repository=docker-hosted").into(&p)
+	if len(p.Items) != 2 || p.Items[1].Version != string(digest) {
+		t.Errorf("components %+v", p.Items)
+	}
+	if got := p.Items[0].Assets[0]["lastDownloaded"]; got != "2026-03-22T12:00:00.000+00:00" {
+		t.Errorf("lastDownloaded %v", got)
+	}
+	admin(s).get(t, "/status/check").want(http.StatusOK)
+}

@@ -250,3 +250,72 @@ func TestBearerTokens(t *testing.T) {
 	nobody(closed).ask(t, "GET", below, "", "Authorization", "Bearer "+token.Token).want(200)
 	nobody(closed).ask(t, "GET", below, "", "Authorization", "Bearer DockerToken.other").want(401)
 }
+
+// Blobs belong to the repository, not to the image; from another repository
+// they can be mounted.
+func TestMountingBlobs(t *testing.T) {
+	s := nexustest.New(nexustest.Options{
+		Users:        []nexustest.User{{Name: "admin", Password: "admin123", Privileges: []string{nexustest.View("*", "*")}}, {Name: "one", Password: "secret", Privileges: []string{nexustest.View("one", "*")}}},
+		BlobStores:   []nexustest.BlobStore{{Name: "default"}, {Name: "other"}},
+		Repositories: []nexustest.Repository{{Name: "one"}, {Name: "two"}, {Name: "far", BlobStore: "other"}},
+	})
+	mount := func(as caller, to string, digest oci.Digest, from string) int {
+		return as.ask(t, "POST", "/repository/"+to+"/v2/app/blobs/uploads/?mount="+string(digest)+"&from="+from, "").status
+	}
+	near, far := s.PushBlob("two", "near", "", ago(9)), s.PushBlob("far", "far", "", ago(9))
+	if got := mount(user(s, "one"), "one", near, "two/app"); got != http.StatusAccepted {
+		t.Errorf("mounted what the caller may not read: %d", got)
+	}
+	if got := mount(admin(s), "one", oci.FromBytes(nil), "two/app"); got != http.StatusAccepted {
+		t.Errorf("mounted what is not there: %d", got)
+	}
+	blobs := s.Stored("default").Blobs
+	for _, c := range []struct {
+		digest oci.Digest
+		from   string
+		blobs  int
+	}{{near, "two/app", blobs}, {far, "far/app", blobs + 1}, {near, "nowhere/app", blobs + 1}} {
+		if got := mount(admin(s), "one", c.digest, c.from); got != http.StatusCreated || !s.HasBlob("one", c.digest) {
+			t.Errorf("mount from %s: %d", c.from, got)
+		}
+		if got := s.Stored("default").Blobs; got != c.blobs {
+			t.Errorf("after mounting from %s: %d blobs, want %d", c.from, got, c.blobs)
+		}
+	}
+}
+
+func TestUploads(t *testing.T) {
+	s := nexustest.New(nexustest.Options{})
+	content := "content"
+	digest := oci.FromBytes([]byte(content))
+	at := func(method, location, body string) answer {
+		return admin(s).ask(t, method, "/repository/docker-hosted"+location, body)
+	}
+	begin := func() string { return at("POST", "/v2/app/blobs/uploads/", "").want(202).header.Get("Location") }
+	location := begin()
+	if strings.Contains(location, hosted) {
+		t.Errorf("Location %s has the prefix that it lacks on real servers", location)
+	}
+	at("PATCH", location, content[:3]).want(202)
+	if got := at("GET", location, "").want(204).header.Get("Range"); got != "0-2" {
+		t.Errorf("Range %s", got)
+	}
+	at("PUT", location+"?digest="+string(digest), content[3:]).want(201)
+	at("PUT", location+"?digest="+string(digest), "").want(404)
+	admin(s).v2(t, "GET", "app/blobs/"+string(digest)).want(200)
+	at("PUT", begin()+"?digest="+string(digest), "other").want(400)
+	at("POST", "/v2/app/blobs/uploads/?digest="+string(oci.FromBytes([]byte("whole"))), "whole").want(201)
+	location = begin()
+	at("DELETE", location, "").want(204)
+	at("PATCH", location, "x").want(404)
+	at("POST", location, "x").want(404)
+	admin(s).v2(t, "DELETE", "app/blobs/"+string(digest)).want(405)
+	admin(s).v2(t, "GET", "app/blobs/"+string(oci.FromBytes([]byte("none")))).want(404)
+}
+
+func TestWhereNothingIs(t *testing.T) {
+	s := nexustest.New(nexustest.Options{})
+	for _, path := range []string{"/repository/nowhere/v2/", "/repository/docker-hosted/v1/", "/elsewhere", "/repository/docker-hosted/v2/app/unknown"} {
+		admin(s).ask(t, "GET", path, "").want(http.StatusNotFound)
+	}
+}

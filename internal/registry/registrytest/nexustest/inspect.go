@@ -2,7 +2,6 @@ package nexustest
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
@@ -179,15 +178,4 @@ func (s *Server) Paths(repository string) []string {
 		paths = append(paths, a.path)
 	}
 	return paths
-}
-
-// Layers are the digests of the blobs of a repository.
-func (s *Server) Layers(repository string) []oci.Digest {
-	var digests []oci.Digest
-	for _, path := range s.Paths(repository) {
-		if d, found := strings.CutPrefix(path, "/v2/-/blobs/"); found {
-			digests = append(digests, oci.Digest(d))
-		}
-	}
-	return digests
 }

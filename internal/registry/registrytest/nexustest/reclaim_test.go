@@ -141,7 +141,11 @@ func TestCollectionHonoursDeployOffset(t *testing.T) {
 	s := nexustest.New(nexustest.Options{Clock: newClock().now})
 	old := s.Push(hosted, "app", "", nexustest.Image{Layers: []string{"old", "both"}}, noon.Add(-25*time.Hour))
 	young := s.Push(hosted, "app", "", nexustest.Image{Layers: []string{"young", "both"}}, noon.Add(-23*time.Hour))
+	inFlight := s.PushBlob(hosted, "of a push in flight", "", noon.Add(-time.Hour))
 	collect(s, hosted, "24")
+	if !s.HasBlob(hosted, inFlight) {
+		t.Error("a blob younger than the offset went")
+	}
 	if s.HasManifest(hosted, "app", string(old)) || s.HasBlob(hosted, oci.FromBytes([]byte("old"))) {
 		t.Error("what is older than the offset stayed")
 	}
