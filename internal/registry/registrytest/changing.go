@@ -117,6 +117,7 @@ func putBack(b *bench) {
 	child := b.repo().Image(world.Image{Odd: true})
 	index := b.repo().Index(world.Index{Children: []*world.Manifest{child}, Odd: true})
 	b.repo().Tag("v1", index)
+	b.tagged("other") // olareg serves no child in a repository that has nothing else
 	b.seed()
 	if b.declared.DigestDelete == registry.SupportYes {
 		for _, m := range []*world.Manifest{index, child} {
