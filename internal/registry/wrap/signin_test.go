@@ -83,8 +83,9 @@ func ask(t *testing.T, c *Connection, client *http.Client, method, path string, 
 	if err != nil {
 		return 0, err
 	}
-	resp.Body.Close()
-	return resp.StatusCode, nil
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, err
 }
 
 // One token per repository and not one that collects every scope; a new one

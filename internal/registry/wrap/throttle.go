@@ -62,14 +62,18 @@ func (t *Throttle) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.leave()
 		return resp, err
 	}
-	resp.Body = &held{ReadCloser: resp.Body, leave: sync.OnceFunc(t.leave)}
+	unread := resp.StatusCode >= 300 || req.Method != http.MethodGet
+	resp.Body = &held{ReadCloser: resp.Body, leave: sync.OnceFunc(t.leave), drain: unread}
 	return resp, nil
 }
 
-// held keeps a request's place until its body is read or closed.
+// held keeps a request's place until its body is read or closed. The bodies of
+// challenges and receipts are closed unread by those who do not need them;
+// what little they hold is read here, so that the connection is used again.
 type held struct {
 	io.ReadCloser
 	leave func()
+	drain bool
 }
 
 func (h *held) Read(p []byte) (int, error) {
@@ -82,6 +86,9 @@ func (h *held) Read(p []byte) (int, error) {
 
 func (h *held) Close() error {
 	defer h.leave()
+	if h.drain {
+		_, _ = io.CopyN(io.Discard, h.ReadCloser, 64<<10)
+	}
 	return h.ReadCloser.Close()
 }
 
