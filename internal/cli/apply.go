@@ -133,6 +133,9 @@ func question(made *plan.Plan) string {
 	}
 	tags, images := 0, 0
 	for _, step := range made.Steps {
+		if step.Why == "attachment" {
+			continue
+		}
 		if step.Tag != "" {
 			tags++
 		} else if step.Why == "root" && len(step.Takes) == 0 {

@@ -81,7 +81,9 @@ func (f facts) rank() string {
 	of, counted := f.number("of")
 	switch {
 	case counted && of <= limit:
-		return fmt.Sprintf("there are no more than the %d that stay%s", limit, f.in())
+		return fmt.Sprintf("all stay: there are no more than %d%s", limit, orElse(f.in(), " here"))
+	case rank == 1 && counted:
+		return fmt.Sprintf("the newest of %d%s, the newest %d stay", of, f.in(), limit)
 	case known && counted:
 		return fmt.Sprintf("%s newest of %d%s, the newest %d stay", ordinal(rank), of, f.in(), limit)
 	default:
@@ -91,7 +93,8 @@ func (f facts) rank() string {
 
 func sentence(reason plan.Reason, line plan.Verdict, now time.Time) string {
 	f := facts(reason.Facts)
-	old := age(now, knownTime(line))
+	at := knownTime(line)
+	old := age(now, at)
 	if not := f.text("not"); not != "" {
 		return "not " + not
 	}
@@ -101,7 +104,7 @@ func sentence(reason plan.Reason, line plan.Verdict, now time.Time) string {
 	case policy.CodeNoRule:
 		return "no rule is about this tag"
 	case policy.CodeNotDue:
-		return "nothing says that it should go"
+		return "not due: no condition removes it"
 	case policy.CodeProtected:
 		return protected(f)
 	case policy.CodeInUse:
@@ -117,6 +120,9 @@ func sentence(reason plan.Reason, line plan.Verdict, now time.Time) string {
 	case policy.CodeGap:
 		return "the repository could not be read whole"
 	case policy.CodeOlderThan:
+		if old == f.text("limit") {
+			old = closer(now.Sub(at))
+		}
 		return fmt.Sprintf("%s old (%s), more than %s", old, orElse(line.AgeFrom, "age"), f.text("limit"))
 	case policy.CodeWithin:
 		return fmt.Sprintf("%s old, not more than %s", old, f.text("limit"))

@@ -67,6 +67,21 @@ func span(d time.Duration) string {
 	}
 }
 
+// closer writes a duration that span would round to the limit it is past.
+func closer(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return d.Truncate(time.Second).String()
+	case d < 2*day:
+		return fmt.Sprintf("%dh%dm", int(d.Hours()), int(d.Minutes())%60)
+	default:
+		if hours := int((d % day).Hours()); hours > 0 {
+			return fmt.Sprintf("%dd%dh", int(d/day), hours)
+		}
+		return fmt.Sprintf("%dd%dm", int(d/day), int((d % day).Minutes()))
+	}
+}
+
 // count writes a number with its noun: "1 tag", "1,204 tags". A noun with a
 // plural of its own is written "repository|repositories".
 func count[N int | int64](n N, noun string) string {

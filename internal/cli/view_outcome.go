@@ -181,23 +181,31 @@ func (v *outcomeView) achieved(outcomes []journal.Outcome) string {
 	for _, o := range outcomes {
 		did[o.Seq] = o.Status.Succeeded()
 	}
-	tags, manifests := 0, 0
+	tags, manifests, attachments := 0, 0, 0
 	for _, step := range v.plan.Steps {
 		if !did[step.Seq] {
 			continue
 		}
+		if step.Tag == "" || step.Action == plan.PutManifest {
+			manifests++
+		}
+		if step.Why == "attachment" {
+			attachments++
+			continue
+		}
 		if step.Tag != "" {
 			tags++
-		} else {
-			manifests++
 		}
 		tags += len(step.Takes)
 	}
-	what := count(tags, "tag")
-	if manifests > 0 {
-		what += " and " + count(manifests, "manifest")
+	what := []string{count(tags, "tag")}
+	if manifests > attachments {
+		what = append(what, count(manifests-attachments, "manifest"))
 	}
-	return what
+	if attachments > 0 {
+		what = append(what, count(attachments, "attachment"))
+	}
+	return and(what)
 }
 
 // troubles lists what was not done, the same trouble once for all steps that

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/regkeep/regkeep/internal/app"
+	"github.com/regkeep/regkeep/internal/demo"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+)
+
+func (p *program) demoCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "demo",
+		Short: "See it work: an embedded registry with images of many ages",
+		Long: `Starts a real registry inside this program, fills it with the images of a
+company that never was, and does on it what you would do on yours: plan, apply,
+verify, undo. Everything is gone afterwards.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return p.demonstrate(cmd.Context()) },
+	}
+}
+
+// demonstrate tells the whole story on a registry of its own, with a state of
+// its own.
+func (p *program) demonstrate(ctx context.Context) (err error) {
+	folder, err := os.MkdirTemp("", "regkeep-demo-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	started := p.clock()
+	registry, err := demo.Start(ctx, started)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, registry.Close()) }()
+	a, err := app.New(app.Options{
+		State: filepath.Join(folder, "state.db"), Events: p.handle, Tool: "regkeep " + version(), Clock: p.clock,
+		Getenv: func(string) string { return "" },
+	})
+	if err != nil {
+		return err
+	}
+	p.app = a // closed at the end of the command, before the folder goes
+	defer func() { err = errors.Join(err, p.close()); p.app = nil }()
+
+	p.tell("A registry (CNCF distribution %s) runs inside this program at %s, with the\n%s of a web shop. The request: delete images older than 30 days,\nkeep at least 5 of each.", registry.Version, registry.Host, count(registry.Images, "image"))
+	made, err := p.demoPlan(ctx, a, registry.Host)
+	if err != nil {
+		return err
+	}
+	p.command("apply " + made.Header.ID)
+	view := newOutcomeView(p, made)
+	began := p.clock()
+	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: app.VerifyBlobs})
+	p.progress.clear()
+	if result.RunID != "" {
+		err = errors.Join(view.finishText(result, p.clock().Sub(began)), err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.demoUndo(ctx, a, made, result.RunID); err != nil {
+		return err
+	}
+	p.tell("That was all; it took %.1f s and leaves nothing behind. On your own registry:\n\n  regkeep plan HOST --older-than 30d --keep 5 --output plan.json\n  regkeep apply plan.json", p.clock().Sub(started).Seconds())
+	return nil
+}
+
+func (p *program) tell(format string, args ...any) {
+	fmt.Fprintf(p.t.out, "\n"+format+"\n", args...)
+}
+
+func (p *program) command(line string) {
+	fmt.Fprintf(p.t.out, "\n%s\n\n", p.t.paint.cyan("$ regkeep "+line))
+}
+
+func (p *program) demoPlan(ctx context.Context, a *app.App, host string) (*plan.Plan, error) {
+	p.command("plan " + host + " --older-than 30d --keep 5")
+	rules, err := a.Policy(policy.Flags{OlderThan: "30d", Keep: 5}, true)
+	if err != nil {
+		return nil, err
+	}
+	targets, err := a.Targets([]string{host})
+	if err != nil {
+		return nil, err
+	}
+	made, err := a.Plan(ctx, app.PlanRequest{Targets: targets, Policy: rules})
+	if err != nil {
+		return nil, err
+	}
+	p.progress.clear()
+	return made, planView{t: p.t, plan: made}.write(p.t.out)
+}
+
+// demoUndo puts one release for two platforms back and shows that it is.
+func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Plan, run string) error {
+	var back plan.Step
+	for _, step := range made.Steps {
+		if step.Action == plan.DeleteManifest && step.Repository == "shop/storefront" && len(step.Takes) == 1 && step.Why == "root" {
+			back = step
+			break
+		}
+	}
+	if back.Digest == "" {
+		return errors.New("the plan of the demonstration removes no release for two platforms")
+	}
+	name := back.Registry + "/" + back.Repository + ":" + back.Takes[0]
+	p.tell("Somebody still needed %s. Manifests are kept before they go, so it\ncan be put back under its old digest:", back.Repository+":"+back.Takes[0])
+	p.command("undo " + run + " --only " + name)
+	ref, err := a.ParseReference(name)
+	if err != nil {
+		return err
+	}
+	restore, err := a.PlanUndo(ctx, run, []app.Reference{ref}, false)
+	if err != nil {
+		return err
+	}
+	began := p.clock()
+	result, err := a.Apply(ctx, app.ApplyRequest{Plan: restore, Verify: app.VerifyBlobs})
+	p.progress.clear()
+	if err != nil {
+		return err
+	}
+	return newOutcomeView(p, restore).finishText(result, p.clock().Sub(began).Truncate(time.Millisecond))
+}
