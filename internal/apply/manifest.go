@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/mutate"
@@ -17,13 +19,14 @@ import (
 type sight struct {
 	there bool     // by digest
 	left  []string // tags of the step that point to the digest
-	moved []string // tags of the step that point elsewhere
+	// moved are tags of the step that point elsewhere.
+	moved map[string]oci.Descriptor
 }
 
 func (s sight) gone() bool { return !s.there && len(s.left) == 0 }
 
 func (a *attempt) sight(ctx context.Context) (sight, error) {
-	var s sight
+	s := sight{moved: map[string]oci.Descriptor{}}
 	found, err := a.head(ctx, string(a.Digest))
 	if err != nil {
 		return s, err
@@ -37,7 +40,7 @@ func (a *attempt) sight(ctx context.Context) (sight, error) {
 		case at.Digest == a.Digest:
 			s.left = append(s.left, tag)
 		case at.Digest != "":
-			s.moved = append(s.moved, fmt.Sprintf("%q points to %s", tag, at.Digest.Short()))
+			s.moved[tag] = at
 		}
 	}
 	return s, nil
@@ -54,7 +57,7 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 		a.forget()
 		return a.absent()
 	case len(before.moved) > 0:
-		return journal.Changed, "moved since the plan was made: " + strings.Join(before.moved, ", "), nil
+		return a.movedAway(ctx, before.moved)
 	case guarded:
 		return guardian.status, guardian.why, nil
 	case a.can.DigestDelete == registry.SupportNo:
@@ -116,6 +119,19 @@ func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status,
 		return journal.Refused, acted.Error(), a.seen(ctx, &a.can.DigestDelete, registry.SupportNo)
 	}
 	return a.unmoved(acted)
+}
+
+// movedAway is the outcome where a tag points elsewhere than the plan saw it.
+// What it points to now stays, whatever the plan says of that.
+func (a *attempt) movedAway(ctx context.Context, moved map[string]oci.Descriptor) (journal.Status, string, error) {
+	var text []string
+	for _, tag := range slices.Sorted(maps.Keys(moved)) {
+		text = append(text, fmt.Sprintf("%q points to %s", tag, moved[tag].Digest.Short()))
+		if err := a.guardTag(ctx, tag, moved[tag]); err != nil && a.stopped == "" {
+			a.stopped = err.Error()
+		}
+	}
+	return journal.Changed, "moved since the plan was made: " + strings.Join(text, ", "), nil
 }
 
 // seen remembers what a registry was just seen to do, or not to do.

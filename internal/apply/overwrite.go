@@ -57,15 +57,19 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 	case err != nil:
 		return a.unsettled(nil, err)
 	case at.Digest == a.Digest && raw != nil:
-		if err := a.mutator.PutManifest(ctx, a.name, a.Tag, placeholder); err != nil {
-			if at, look := a.head(ctx, a.Tag); look != nil {
-				return a.unsettled(err, look)
-			} else if at.Digest != placeholder.Digest {
-				return a.unmoved(err)
-			}
+		acted := a.mutator.PutManifest(ctx, a.name, a.Tag, placeholder)
+		covered, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
+			at, err := a.head(ctx, a.Tag)
+			return at.Digest == placeholder.Digest, err
+		})
+		if err != nil {
+			return a.unsettled(acted, err)
+		}
+		if !covered {
+			return a.unmoved(acted)
 		}
 	case at.Digest != placeholder.Digest:
-		return journal.Changed, "moved while it was being removed", nil
+		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: at})
 	}
 	acted := a.mutator.DeleteManifest(ctx, a.name, placeholder.Digest)
 	_, err = a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
@@ -82,7 +86,7 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 		}
 		return status, why, err
 	case at.Digest != "":
-		return journal.Changed, fmt.Sprintf("moved while it was being removed: it points to %s", at.Digest.Short()), nil
+		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: at})
 	}
 	a.untagged()
 	if why, err := a.spared(ctx, raw); why != "" || err != nil {

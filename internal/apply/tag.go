@@ -28,7 +28,7 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 		a.untagged()
 		return a.absent()
 	case before.Digest != a.Digest && !halfway:
-		return journal.Changed, fmt.Sprintf("moved since the plan was made: it points to %s", before.Digest.Short()), nil
+		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: before})
 	}
 	var raw *oci.RawManifest
 	if !halfway {
@@ -83,7 +83,7 @@ func (a *attempt) afterUntag(ctx context.Context, acted error, raw *oci.RawManif
 	case at.Digest == a.Digest:
 		return a.unmoved(acted)
 	case at.Digest != "":
-		return journal.Changed, fmt.Sprintf("moved while it was being removed: it points to %s", at.Digest.Short()), nil
+		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: at})
 	}
 	a.untagged()
 	status := journal.Done
