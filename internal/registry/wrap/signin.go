@@ -85,6 +85,10 @@ func (s *signIn) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, s.explain(err)
 	}
 	s.observe(resp)
+	if err := s.alreadyRefused(); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
 	return resp, nil
 }
 

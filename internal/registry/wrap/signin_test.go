@@ -161,9 +161,6 @@ func TestAWrongPasswordIsTriedOnce(t *testing.T) {
 		t.Helper()
 		for range 5 {
 			status, err := ask(t, c, c.Reading(), "GET", "/v2/a/tags/list", "repository:a:pull")
-			if err == nil && status == http.StatusUnauthorized {
-				continue // Basic: the first answer itself
-			}
 			var failure *registry.Error
 			if !errors.Is(err, registry.ErrDenied) || !errors.As(err, &failure) || !strings.Contains(failure.Hint, "refused user me") || strings.Contains(fmt.Sprint(err), "secret") {
 				t.Errorf("%d, %v", status, err)
@@ -205,10 +202,8 @@ func TestOneDeniedRepositoryDoesNotEndTheRun(t *testing.T) {
 	}))
 	defer s.Close()
 	c := connect(t, s.URL, registry.Credential{Username: "me", Password: "secret"})
-	for path, want := range map[string]int{"/v2/": 200} {
-		if status, err := ask(t, c, c.Reading(), "GET", path); status != want || err != nil {
-			t.Errorf("%s: %d, %v", path, status, err)
-		}
+	if status, err := ask(t, c, c.Reading(), "GET", "/v2/"); status != http.StatusOK || err != nil {
+		t.Errorf("sign in: %d, %v", status, err)
 	}
 	for _, path := range []string{"/v2/hidden/tags/list", "/v2/seen/tags/list", "/v2/hidden/tags/list", "/v2/seen/tags/list"} {
 		want := http.StatusOK
