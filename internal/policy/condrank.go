@@ -12,9 +12,6 @@ type rankTest struct {
 	beyond bool
 	n      int
 	slot   int
-	// strict: under a not: what stays because roots of unknown order use no
-	// place would go, so there it is unknown.
-	strict bool
 	spec   rankSpec
 }
 
@@ -35,8 +32,6 @@ func (t *rankTest) among(e *evaluation, i int) Truth {
 		return Unknown
 	case int(p.rank) > t.n:
 		return False
-	case t.strict && int(p.rank+g.unsure) > t.n:
-		return Unknown
 	}
 	return True
 }
@@ -162,7 +157,6 @@ type calendarTest struct {
 	name   string
 	n      int
 	slot   int
-	strict bool // see rankTest
 	marks  int
 	spec   rankSpec
 	key    Code
@@ -196,9 +190,6 @@ func (t *calendarTest) mark(e *evaluation, r *rule, claimed []int32, rankings []
 			kept[u.id] = markTie
 		default:
 			kept[u.id] = markFalse
-		}
-		if t.strict && kept[u.id] != markFalse && rk.groups[u.group].unsure > 0 {
-			kept[u.id] = markUnknown
 		}
 	}
 	for c, i := range claimed {

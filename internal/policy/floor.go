@@ -2,59 +2,50 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/regkeep/regkeep/internal/oci"
 )
 
-// floor keeps the newest images where fewer would stay than the policy wants
-// in every repository. Images that tie stay together; where an age is not
-// known the image stays and counts for nothing.
+// floor keeps the newest images where fewer would certainly stay than the
+// policy wants in every repository. What is held counts among those that might
+// go, so that an image is not removed on the strength of one that a missing
+// fact alone keeps; what may be no image at all does not count. Images that tie stay together; where an age is not known
+// the image stays and counts for nothing.
 func (e *evaluation) floor(decisions []Decision) {
-	if e.set.Floor == 0 {
+	if e.set.Floor == 0 || !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Remove }) {
 		return
 	}
-	staying, unknown := map[oci.Digest]bool{}, 0
-	removed := false
+	staying := map[oci.Digest]bool{}
 	for i := range decisions {
-		switch d := &decisions[i]; {
-		case d.Verdict == Remove:
-			removed = true
-		case d.Root.Digest == "":
-			unknown++
-		case len(staying) <= e.set.Floor:
-			staying[d.Root.Digest] = true
+		if decisions[i].Verdict == Keep && e.steady(i) {
+			staying[decisions[i].Root.Digest] = true
+		}
+		if len(staying) >= e.set.Floor {
+			return
 		}
 	}
-	lacking := e.set.Floor - len(staying) - unknown
-	if !removed || lacking <= 0 {
-		return
-	}
-	for _, i := range e.newestRemoved(decisions, lacking) {
-		d := &decisions[i]
-		d.Verdict = Keep
-		d.Reasons = e.instead(d.Reasons, CodeFloor, map[string]any{"floor": e.set.Floor})
+	for _, i := range e.newestOf(decisions, staying, e.set.Floor-len(staying)) {
+		if d := &decisions[i]; d.Verdict == Remove {
+			d.Verdict = Keep
+			d.Reasons = e.instead(d.Reasons, CodeFloor, map[string]any{"floor": e.set.Floor})
+		}
 	}
 }
 
-// newestRemoved lists the removed roots of the newest n images of which
-// nothing stays, with those that tie and those of unknown age.
-func (e *evaluation) newestRemoved(decisions []Decision, n int) []int {
+// newestOf lists the roots of the newest n images of which nothing certainly
+// stays, with those that tie and those of unknown age.
+func (e *evaluation) newestOf(decisions []Decision, staying map[oci.Digest]bool, n int) []int {
 	type candidate struct {
 		at    int64
 		known bool
 		roots []int
 	}
-	stays := map[oci.Digest]bool{}
-	for i := range decisions {
-		if decisions[i].Verdict != Remove {
-			stays[decisions[i].Root.Digest] = true
-		}
-	}
 	byDigest := map[oci.Digest]*candidate{}
 	var all []*candidate
 	for i := range decisions {
 		digest := decisions[i].Root.Digest
-		if decisions[i].Verdict != Remove || stays[digest] {
+		if decisions[i].Verdict == Keep || staying[digest] {
 			continue
 		}
 		at, _, sure := e.age(i, fromLatest)
@@ -74,7 +65,7 @@ func (e *evaluation) newestRemoved(decisions []Decision, n int) []int {
 			times = append(times, -c.at)
 		}
 	}
-	last := int64(0)
+	last := noTime
 	if len(times) > 0 {
 		last = -selectNth(times, min(n, len(times))-1)
 	}

@@ -57,11 +57,16 @@ func (c *compiler) item(v *document.Value, s scope) *item {
 				"%s stands under %s, not under %s", field.Key, k.where, s.where)
 			continue
 		}
-		if t := c.test(field.Key, field.Value, s); t != nil {
-			it.tests = append(it.tests, t)
-			_, ranked := t.(ranker)
-			ranks = ranks || ranked
+		t := c.test(field.Key, field.Value, s)
+		if t == nil {
+			continue
 		}
+		if why := lawless(t); s.negated && why != "" {
+			c.problem(field.Value, "", "%s cannot stand under not: %s", field.Key, why)
+		}
+		it.tests = append(it.tests, t)
+		_, ranked := t.(ranker)
+		ranks = ranks || ranked
 	}
 	for _, field := range v.Fields {
 		if _, modifier := find(field.Key, modifierKeys); modifier && !ranks {
@@ -73,6 +78,21 @@ func (c *compiler) item(v *document.Value, s scope) *item {
 		return nil
 	}
 	return it
+}
+
+// lawless says why a condition has no negation.
+func lawless(t test) string {
+	switch t := t.(type) {
+	case *rankTest, *calendarTest:
+		return "every run would remove the newest that the run before has left"
+	case *versionTest:
+		if t.newest > 0 {
+			return "every run would remove the newest that the run before has left"
+		}
+	case useTest:
+		return "then evidence of use would remove"
+	}
+	return ""
 }
 
 // instead suggests the condition that says nearly the same in that place.
@@ -114,7 +134,7 @@ func (c *compiler) test(name string, v *document.Value, s scope) test {
 		return &pullTest{within: name == "pulled_within", limit: c.cutoff(c.duration(v, name, false))}
 	case "newest", "beyond":
 		n := c.whole(v, name, 1)
-		return &rankTest{beyond: name == "beyond", n: n, slot: s.rule.ranking(s.order), strict: s.negated, spec: s.order}
+		return &rankTest{beyond: name == "beyond", n: n, slot: s.rule.ranking(s.order), spec: s.order}
 	case "hourly", "daily", "weekly", "monthly", "yearly":
 		n := c.whole(v, name, 1)
 		if !s.order.timed() {
@@ -122,7 +142,7 @@ func (c *compiler) test(name string, v *document.Value, s scope) test {
 		}
 		spec := s.order
 		spec.date = spec.date || spec.by == byCaptured
-		t := &calendarTest{period: periods[name], name: name, n: n, slot: s.rule.ranking(spec), strict: s.negated, spec: spec, key: mustCode(name)}
+		t := &calendarTest{period: periods[name], name: name, n: n, slot: s.rule.ranking(spec), spec: spec, key: mustCode(name)}
 		t.marks = s.rule.marker(t)
 		return t
 	case "semver":
