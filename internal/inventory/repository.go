@@ -132,7 +132,7 @@ func (r *reading) untagged(ctx context.Context) ([]registry.Manifest, error) {
 		r.fail("listing", fmt.Errorf("the list of manifests ended after %d: %w", len(listed), failure))
 		return nil, nil
 	}
-	r.repo.ReferrersComplete = true
+	r.repo.ReferrersComplete, r.repo.ManifestsListed = true, true
 	for _, m := range listed {
 		known := r.repo.Manifests[m.Digest]
 		if known == nil {

@@ -28,6 +28,7 @@ type (
 		Graph             bool   `json:"graph,omitempty"`
 		ReferrersComplete bool   `json:"referrers_complete,omitempty"`
 		PullsRecorded     bool   `json:"pulls_recorded,omitempty"`
+		ManifestsListed   bool   `json:"manifests_listed,omitempty"`
 		Tags              int    `json:"tags,omitempty"`
 		Manifests         int    `json:"manifests,omitempty"`
 		Repositories      int    `json:"repositories,omitempty"` // at the end
@@ -97,7 +98,7 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 	if head.Type != "repository" {
 		return nil, fmt.Errorf("inventory: a line of type %q where a repository was expected", head.Type)
 	}
-	repo := &Repository{Registry: head.Registry, Name: head.Name, Gaps: head.Gaps, ReferrersComplete: head.ReferrersComplete, PullsRecorded: head.PullsRecorded}
+	repo := &Repository{Registry: head.Registry, Name: head.Name, Gaps: head.Gaps, ReferrersComplete: head.ReferrersComplete, ManifestsListed: head.ManifestsListed, PullsRecorded: head.PullsRecorded}
 	if head.Graph {
 		repo.Depth, repo.Manifests = Graph, map[oci.Digest]*Manifest{}
 	}

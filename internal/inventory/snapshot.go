@@ -111,6 +111,9 @@ type Repository struct {
 	// ReferrersComplete: attachments without a tag were looked for (or the
 	// registry told all manifests), for every digest that was asked about.
 	ReferrersComplete bool
+	// ManifestsListed: the registry listed every manifest, so there are none but
+	// these.
+	ManifestsListed bool
 	// PullsRecorded: the registry records pulls, so that a zero Pulled means
 	// "never", provided that it has recorded any at all.
 	PullsRecorded bool

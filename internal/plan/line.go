@@ -149,7 +149,8 @@ type Summary struct {
 	Blocked      int    `json:"blocked"`
 	// BytesFreed counts blobs that only doomed manifests reach, each once over
 	// the registry. BytesExact is false where something that could share them
-	// was not read; then it is an upper bound.
+	// was not read, such as untagged manifests that the registry does not list;
+	// then it is an upper bound.
 	BytesFreed int64   `json:"bytes_freed"`
 	BytesExact bool    `json:"bytes_exact"`
 	Requests   int64   `json:"requests"`
