@@ -27,7 +27,9 @@ func overwriting(r *rig) {
 }
 
 // notRemoved takes a tag out of what is expected to go.
-func (r *rig) notRemoved(tag string) { delete(r.expected.Removed, world.Ref{Repository: "app", Tag: tag}) }
+func (r *rig) notRemoved(tag string) {
+	delete(r.expected.Removed, world.Ref{Repository: "app", Tag: tag})
+}
 
 // A registry that cannot remove a tag alone keeps it, with its siblings: never
 // a delete by digest instead (nexus-cli#46, harbor#8717, distribution#1566).
