@@ -129,6 +129,7 @@ func TestKnee(t *testing.T) {
 		"refuses":                 {latency: 20 * time.Millisecond, knee: 200},
 		"refuses, fast":           {latency: 2 * time.Millisecond, knee: 200},
 		"slows down":              {latency: 20 * time.Millisecond, knee: 200, queueing: true},
+		"slows down, near":        {latency: 5 * time.Millisecond, knee: 200, queueing: true},
 		"slows down, far latency": {latency: 80 * time.Millisecond, knee: 200, queueing: true},
 	} {
 		t.Run(name, func(t *testing.T) {

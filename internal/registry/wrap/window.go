@@ -7,7 +7,7 @@ import (
 )
 
 // window is how many requests may be in flight. It doubles per round trip
-// until something gives, then grows by one per round trip, halves when the
+// until something gives, then grows by a part of one per round trip, halves when the
 // registry is overloaded and shrinks by a fifth when answers take clearly
 // longer than they could.
 type window struct {
@@ -20,6 +20,9 @@ type window struct {
 	resume  float64   // the size to go back to after that look; 0: not looking
 	checked time.Time // when to go back
 }
+
+// growth is how many places a round trip adds once something has given.
+const growth = 0.25
 
 // Every now and then half the places stay empty for two round trips. Without
 // that a queue that has formed is never seen to be one, is taken for the
@@ -55,7 +58,7 @@ func (w *window) answered(class string, start, now time.Time, inFlight int) {
 			l = &latency{}
 			w.classes[class] = l
 		}
-		slow := l.add(now.Sub(start), now)
+		slow := l.add(now.Sub(start), now, w.places())
 		if w.looking(l, now) {
 			return
 		}
@@ -72,7 +75,7 @@ func (w *window) answered(class string, start, now time.Time, inFlight int) {
 	if w.probing {
 		w.size = min(w.bound, w.size+1)
 	} else {
-		w.size = min(w.bound, w.size+1/w.size)
+		w.size = min(w.bound, w.size+growth/w.size)
 	}
 }
 
@@ -88,41 +91,53 @@ func (w *window) looking(l *latency, now time.Time) bool {
 		w.check = now.Add(checkEvery)
 	case !w.probing && now.After(w.check):
 		w.resume, w.size = w.size, max(1, w.size/2)
-		w.checked, w.check = now.Add(2*l.recent), now.Add(checkEvery)
+		w.checked, w.check = now.Add(2*l.recent(w.places())), now.Add(checkEvery)
 		return true
 	}
 	return false
 }
 
 // latency of one kind of request: the least that it was in this span of time
-// and the one before, and what it is of late.
+// and the one before, and the least of late. A queue at the registry holds up
+// every request; the noise of this machine and the network some, so the least
+// of late tells one from the other.
 type latency struct {
-	before, least, recent time.Duration
-	span                  time.Time
-	seen                  int
+	before, least time.Duration
+	span          time.Time
+	late          [16]time.Duration
+	seen          int
 }
 
-// leastSpan is longer than checkEvery, so that there was a look in it.
-const leastSpan = 15 * time.Second
+const (
+	// leastSpan is longer than checkEvery, so that there was a look in it.
+	leastSpan = 15 * time.Second
+	// slack keeps the noise of fast registries from looking like strain.
+	slack = 2000 * time.Microsecond
+)
 
-// slack keeps the noise of fast registries from looking like strain.
-const slack = 2 * time.Millisecond
-
-// add says whether the kind of request takes clearly longer than it could.
-func (l *latency) add(took time.Duration, now time.Time) bool {
+// add says whether the kind of request takes clearly longer than it could,
+// judged by as many answers as there are places: one round trip.
+func (l *latency) add(took time.Duration, now time.Time, places int) bool {
+	l.late[l.seen%len(l.late)] = took
 	l.seen++
 	if l.seen == 1 {
-		l.before, l.least, l.recent, l.span = took, took, took, now
-		return false
+		l.before, l.least, l.span = took, took, now
 	}
 	if now.Sub(l.span) > leastSpan {
 		l.before, l.least, l.span = l.least, took, now
 	}
 	l.least = min(l.least, took)
-	l.recent += (took - l.recent) / 8
 	could := min(l.before, l.least)
-	const settled = 8
-	return l.seen > settled && l.recent > could+could/2+slack
+	return l.seen > 1 && l.recent(places) > could+could/2+slack
+}
+
+// recent is the least of that many of the last answers.
+func (l *latency) recent(many int) time.Duration {
+	least := l.late[(l.seen-1)%len(l.late)]
+	for i := 1; i < min(l.seen, len(l.late), max(many, 2)); i++ {
+		least = min(least, l.late[(l.seen-1-i)%len(l.late)])
+	}
+	return least
 }
 
 // classOf names requests whose latencies can be compared; "" has none.
