@@ -152,7 +152,7 @@ func (p Pattern) Groups() []string {
 	if p.re == nil {
 		return nil
 	}
-	return slices.DeleteFunc(p.re.SubexpNames(), func(name string) bool { return name == "" })
+	return slices.DeleteFunc(slices.Clone(p.re.SubexpNames()), func(name string) bool { return name == "" })
 }
 
 // Literal gives the only name that a glob without wildcards matches.
