@@ -1,0 +1,97 @@
+// Package foreign turns retention policies of other tools into policy files.
+//
+// It promises that an imported policy removes nothing that the original, by
+// its documented meaning, would keep: what cannot be said is left out, so that
+// it is kept, and a Note says so. It does not know registries and reads no
+// files; whether the original is in force anywhere is none of its business.
+package foreign
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Kind says how far a part of the original survived.
+type Kind string
+
+// Kinds of notes. Stricter: less is removed than by the original. Dropped:
+// nothing is removed for this part. Differs: the same tags go, but the registry
+// is left in another state than the original leaves it in.
+const (
+	Exact    Kind = "exact"
+	Stricter Kind = "stricter"
+	Dropped  Kind = "dropped"
+	Differs  Kind = "differs"
+)
+
+// Note is what became of one part of the original.
+type Note struct {
+	// Where in the original: a JSON path, a key or a flag; "" for the whole.
+	Where string
+	Kind  Kind
+	Text  string
+}
+
+func (n Note) String() string {
+	if n.Where == "" {
+		return fmt.Sprintf("%s: %s", n.Kind, n.Text)
+	}
+	return fmt.Sprintf("%s: %s: %s", n.Where, n.Kind, n.Text)
+}
+
+// Result is an imported policy.
+type Result struct {
+	// Policy is commented YAML that policy.Parse accepts.
+	Policy []byte
+	Notes  []Note
+}
+
+// Incomplete says whether a note asks for a person's attention: something was
+// dropped, or leaves the registry in another state.
+func (r Result) Incomplete() bool {
+	return slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Kind == Dropped || n.Kind == Differs })
+}
+
+// Format is one kind of original.
+type Format struct {
+	Name string
+	// What the file holds, for people.
+	What string
+}
+
+type importer struct {
+	Format
+	read func(data []byte, d *draft) error
+}
+
+var importers = []importer{
+	{Format{"ecr", "Amazon ECR lifecycle policy, JSON"}, ecr},
+}
+
+// Formats lists what can be imported.
+func Formats() []Format {
+	formats := make([]Format, len(importers))
+	for i, one := range importers {
+		formats[i] = one.Format
+	}
+	return formats
+}
+
+// Import reads a policy of another tool. The error says what in it is not
+// understood; then nothing was imported.
+func Import(format string, data []byte) (Result, error) {
+	at := slices.IndexFunc(importers, func(i importer) bool { return i.Name == format })
+	if at < 0 {
+		var known []string
+		for _, one := range importers {
+			known = append(known, one.Name)
+		}
+		return Result{}, fmt.Errorf("format %q is not known; known are %s", format, strings.Join(known, ", "))
+	}
+	d := &draft{what: importers[at].What}
+	if err := importers[at].read(data, d); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", format, err)
+	}
+	return d.result()
+}

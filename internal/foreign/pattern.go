@@ -1,0 +1,149 @@
+package foreign
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/policy/pattern"
+)
+
+// literal writes a text as a glob that matches it alone.
+func literal(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune(`*?[]{}\!/,`, r) && r != '/' && r != ',' {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// starred writes a text in which only * is special as a glob. Where slashes may
+// be matched too, across is set.
+func starred(s string, across bool) string {
+	star := "*"
+	if across {
+		star = "**"
+	}
+	parts := strings.Split(s, "*")
+	for i := range parts {
+		parts[i] = literal(parts[i])
+	}
+	return strings.Join(parts, star)
+}
+
+// accepted says whether the language of policies can read the patterns.
+func accepted(patterns ...string) error {
+	for _, p := range patterns {
+		if _, err := pattern.Parse(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// foreignExpression is what other engines read otherwise than RE2 does although
+// both accept it.
+var foreignExpression = []struct{ what, why string }{
+	{"{,", "a repetition without a lower bound"},
+	{"&&", "an intersection of character sets"},
+	{"(?U", "a flag of another engine"},
+}
+
+// portable checks that an expression of another engine means the same in RE2.
+func portable(expression string) error {
+	if _, err := regexp.Compile(expression); err != nil {
+		var fault *syntax.Error
+		if errors.As(err, &fault) {
+			return fmt.Errorf("the expression %q cannot be said in RE2: %s", expression, fault.Code)
+		}
+		return err
+	}
+	for _, f := range foreignExpression {
+		if strings.Contains(expression, f.what) {
+			return fmt.Errorf("the expression %q has %s, which other engines read in another way", expression, f.why)
+		}
+	}
+	inside := false
+	for i := 0; i < len(expression); i++ {
+		switch expression[i] {
+		case '\\':
+			i++
+		case '[':
+			if inside {
+				return fmt.Errorf("the expression %q has a bracket inside a character set, which other engines read in another way", expression)
+			}
+			inside = true
+		case ']':
+			inside = false
+		}
+	}
+	return nil
+}
+
+// whole is the pattern of names that an expression matches from end to end.
+func whole(expression string) string { return "/" + expression + "/" }
+
+// within is the pattern of names in which an expression is found somewhere.
+func within(expression string) string { return "/.*(?:" + expression + ").*/" }
+
+// doublestar rewrites a pattern of the doublestar libraries, where ** means any
+// number of path components only if it stands alone in one.
+func doublestar(p string) (string, error) {
+	parts := strings.Split(p, "/")
+	for i, part := range parts {
+		switch {
+		case part == "**" && (i == 0 || len(parts) == 1):
+		case part == "**":
+			return "", fmt.Errorf("the pattern %q has ** behind a slash, which may also stand for nothing", p)
+		default:
+			for strings.Contains(part, "**") {
+				part = strings.ReplaceAll(part, "**", "*")
+			}
+			parts[i] = part
+		}
+	}
+	out := strings.Join(parts, "/")
+	if strings.HasPrefix(out, "!") {
+		out = `\` + out
+	}
+	if strings.ContainsAny(out, `[`) {
+		return "", fmt.Errorf("the pattern %q has a character set", p)
+	}
+	return out, accepted(out)
+}
+
+const day = 24 * time.Hour
+
+// span writes a length of time for a policy, rounded up to whole minutes: both
+// a later removal and a longer keeping err on the safe side.
+func span(d time.Duration) (string, error) {
+	const most = 36500 * day
+	if d < 0 || d > most {
+		return "", fmt.Errorf("%s is not a length of time from nothing to 100 years", d)
+	}
+	minutes := int64((d + time.Minute - 1) / time.Minute)
+	text := ""
+	for _, unit := range []struct {
+		name   string
+		length int64
+	}{{"d", 24 * 60}, {"h", 60}, {"m", 1}} {
+		if n := minutes / unit.length; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			minutes %= unit.length
+		}
+	}
+	return text, nil
+}
+
+func days(n int) (string, error) {
+	if n < 1 || n > 36500 {
+		return "", fmt.Errorf("%d days is not a length of time from 1 day to 100 years", n)
+	}
+	return fmt.Sprintf("%dd", n), nil
+}
