@@ -67,6 +67,7 @@ type importer struct {
 
 var importers = []importer{
 	{Format{"ecr", "Amazon ECR lifecycle policy, JSON"}, ecr},
+	{Format{"harbor", "Harbor tag retention policy, JSON of its API"}, harbor},
 }
 
 // Formats lists what can be imported.

@@ -87,35 +87,60 @@ func portable(expression string) error {
 }
 
 // whole is the pattern of names that an expression matches from end to end.
-func whole(expression string) string { return "/" + expression + "/" }
+func whole(expression string) string {
+	if expression == ".*" || expression == ".+" {
+		return "**"
+	}
+	return "/" + expression + "/"
+}
 
 // within is the pattern of names in which an expression is found somewhere.
-func within(expression string) string { return "/.*(?:" + expression + ").*/" }
+func within(expression string) string {
+	if strings.ContainsAny(expression, "|") || strings.HasPrefix(expression, "(?") {
+		return "/.*(?:" + expression + ").*/"
+	}
+	lead, tail := ".*", ".*"
+	if rest, anchored := strings.CutPrefix(expression, "^"); anchored && (rest == "" || !strings.ContainsRune("*+?{", rune(rest[0]))) {
+		expression, lead = rest, ""
+	}
+	if rest, anchored := strings.CutSuffix(expression, "$"); anchored && !strings.HasSuffix(rest, `\`) {
+		expression, tail = rest, ""
+	}
+	if lead != "" && strings.HasPrefix(expression, ".*") {
+		lead = ""
+	}
+	if tail != "" && strings.HasSuffix(expression, ".*") && !strings.HasSuffix(expression, `\.*`) {
+		tail = ""
+	}
+	return whole(lead + expression + tail)
+}
 
 // doublestar rewrites a pattern of the doublestar libraries, where ** means any
 // number of path components only if it stands alone in one.
-func doublestar(p string) (string, error) {
+func doublestar(p string) ([]string, error) {
+	switch {
+	case p == "" || strings.Contains(p, "["):
+		return nil, fmt.Errorf("the pattern %q is empty or has a character set", p)
+	case strings.Contains(p, "{") && (strings.Contains(p, "**") || strings.Contains(p, "/")):
+		return nil, fmt.Errorf("the pattern %q has braces beside path components", p)
+	}
 	parts := strings.Split(p, "/")
 	for i, part := range parts {
-		switch {
-		case part == "**" && (i == 0 || len(parts) == 1):
-		case part == "**":
-			return "", fmt.Errorf("the pattern %q has ** behind a slash, which may also stand for nothing", p)
-		default:
-			for strings.Contains(part, "**") {
-				part = strings.ReplaceAll(part, "**", "*")
-			}
-			parts[i] = part
+		for part != "**" && strings.Contains(part, "**") {
+			part = strings.ReplaceAll(part, "**", "*")
+		}
+		parts[i] = part
+	}
+	out := []string{strings.Join(parts, "/")}
+	if above, below := strings.CutSuffix(out[0], "/**"); below {
+		out = append(out, above) // ** may stand for nothing, and then for no slash
+	}
+	for i := range out {
+		if strings.HasPrefix(out[i], "!") {
+			out[i] = `\` + out[i]
 		}
 	}
-	out := strings.Join(parts, "/")
-	if strings.HasPrefix(out, "!") {
-		out = `\` + out
-	}
-	if strings.ContainsAny(out, `[`) {
-		return "", fmt.Errorf("the pattern %q has a character set", p)
-	}
-	return out, accepted(out)
+	return out, accepted(out...)
 }
 
 const day = 24 * time.Hour
