@@ -68,6 +68,7 @@ type importer struct {
 var importers = []importer{
 	{Format{"ecr", "Amazon ECR lifecycle policy, JSON"}, ecr},
 	{Format{"harbor", "Harbor tag retention policy, JSON of its API"}, harbor},
+	{Format{"gitlab", "GitLab container registry cleanup policy, JSON of its API"}, gitlab},
 }
 
 // Formats lists what can be imported.
