@@ -69,6 +69,7 @@ var importers = []importer{
 	{Format{"ecr", "Amazon ECR lifecycle policy, JSON"}, ecr},
 	{Format{"harbor", "Harbor tag retention policy, JSON of its API"}, harbor},
 	{Format{"gitlab", "GitLab container registry cleanup policy, JSON of its API"}, gitlab},
+	{Format{"gar", "Google Artifact Registry cleanup policies, JSON"}, gar},
 }
 
 // Formats lists what can be imported.
