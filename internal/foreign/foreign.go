@@ -70,6 +70,7 @@ var importers = []importer{
 	{Format{"harbor", "Harbor tag retention policy, JSON of its API"}, harbor},
 	{Format{"gitlab", "GitLab container registry cleanup policy, JSON of its API"}, gitlab},
 	{Format{"gar", "Google Artifact Registry cleanup policies, JSON"}, gar},
+	{Format{"zot", "zot configuration with storage.retention, JSON"}, zot},
 }
 
 // Formats lists what can be imported.
