@@ -270,22 +270,32 @@ func (g *generator) date() string {
 	return date
 }
 
-// times records pushes and pulls, with gaps.
+// times records pushes and pulls, with gaps. Nothing is pushed before it was
+// built, as far as the clocks agree.
 func (g *generator) times() {
-	past := func(days int) time.Time {
-		return g.options.Now.Add(-time.Duration(g.IntN(days*24*60)) * time.Minute)
-	}
-	for _, tag := range sortedKeys(g.repo.Tags) {
-		if g.chance(85) {
-			g.repo.Pushed[tag] = past(200)
+	after := func(t time.Time) time.Time {
+		if t.Before(g.options.Now.AddDate(-1, 0, 0)) {
+			t = g.options.Now.AddDate(0, 0, -200)
 		}
-		if g.chance(50) {
-			g.repo.Pulled[tag] = past(100)
+		span := int(g.options.Now.Sub(t) / time.Minute)
+		if span <= 0 {
+			return g.options.Now
 		}
+		return t.Add(time.Duration(g.IntN(span)) * time.Minute)
 	}
 	for _, digest := range sortedKeys(g.repo.Manifests) {
+		if pushed := after(g.repo.Created(g.repo.Manifests[digest])); g.chance(85) {
+			g.repo.Pushed[string(digest)] = pushed
+		}
+	}
+	for _, tag := range sortedKeys(g.repo.Tags) {
+		m := g.repo.Manifests[g.repo.Tags[tag]]
+		pushed := after(or(g.repo.Pushed[string(m.Digest)], g.repo.Created(m)))
 		if g.chance(85) {
-			g.repo.Pushed[string(digest)] = past(200)
+			g.repo.Pushed[tag] = pushed
+		}
+		if g.chance(50) {
+			g.repo.Pulled[tag] = after(pushed)
 		}
 	}
 }

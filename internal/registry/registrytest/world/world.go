@@ -94,20 +94,54 @@ func (w *World) Digests() map[string][]oci.Digest {
 	return all
 }
 
-// Created is the created time in the config of an image as it is written
-// there; zero where there is none or it is no time.
-func (w *World) Created(m *Manifest) time.Time {
-	var config struct {
-		Created string `json:"created"`
+// Created is when a manifest of the repository says it was built: by its
+// config, by the latest of its platform images where it is an index, else by
+// its annotation. It is handed out as written, believable or not; zero where
+// nothing says so.
+func (r *Repository) Created(m *Manifest) time.Time {
+	var latest time.Time
+	for image := range r.platforms(m, map[oci.Digest]bool{}) {
+		var config struct {
+			Created string `json:"created"`
+		}
+		_ = json.Unmarshal(r.world.Blobs[image.Config], &config)
+		if created := or(parse(config.Created), parse(image.Annotations[oci.AnnotationCreated])); created.After(latest) {
+			latest = created
+		}
 	}
-	if json.Unmarshal(w.Blobs[m.Config], &config) != nil {
-		return time.Time{}
+	return or(latest, parse(m.Annotations[oci.AnnotationCreated]))
+}
+
+// platforms are the images at or below m, without attestations.
+func (r *Repository) platforms(m *Manifest, seen map[oci.Digest]bool) map[*Manifest]bool {
+	found := map[*Manifest]bool{}
+	if len(m.Children) == 0 {
+		found[m] = true
 	}
-	created, err := time.Parse(time.RFC3339, config.Created)
+	for _, child := range m.Children {
+		below := r.Manifests[child.Digest]
+		if below == nil || child.Attestation || seen[child.Digest] {
+			continue
+		}
+		seen[child.Digest] = true
+		maps.Copy(found, r.platforms(below, seen))
+	}
+	return found
+}
+
+func parse(text string) time.Time {
+	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}
 	}
-	return created
+	return t.UTC()
+}
+
+func or(a, b time.Time) time.Time {
+	if a.IsZero() {
+		return b
+	}
+	return a
 }
 
 // document is every field of a manifest that this package writes or follows.
