@@ -131,7 +131,7 @@ func refusePlan(path string, err error) error {
 	return &Failure{Kind: Refused, Err: fmt.Errorf("%s: %w", path, err), Next: next}
 }
 
-var planIDs = regexp.MustCompile(`^\d{8}-\d{6}-[0-9a-f]{6}$`)
+var planIDs = regexp.MustCompile(`^(\d{8}-\d{6}-[0-9a-f]{6}|undo-[0-9A-Za-z-]+)$`)
 
 const keptPlan = ".plan.zst"
 

@@ -102,7 +102,7 @@ func (p *program) agree(ctx context.Context, made *plan.Plan, yes bool) error {
 // confirm asks a person. Anything but yes means that nothing is done.
 func (p *program) confirm(ctx context.Context, what string) error {
 	p.progress.clear()
-	fmt.Fprintf(p.t.err, "%s? Type yes: ", p.t.alarm.bold(what))
+	fmt.Fprintf(p.t.ask, "%s? Type yes: ", p.t.alarm.bold(what))
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(p.t.in).ReadString('\n')
@@ -110,7 +110,7 @@ func (p *program) confirm(ctx context.Context, what string) error {
 	}()
 	select {
 	case <-ctx.Done():
-		fmt.Fprintln(p.t.err)
+		fmt.Fprintln(p.t.ask)
 		return ctx.Err()
 	case got := <-answer:
 		if got == "yes" {

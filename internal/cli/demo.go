@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -105,7 +106,7 @@ func (p *program) demoPlan(ctx context.Context, a *app.App, host string) (*plan.
 func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Plan, run string) error {
 	var back plan.Step
 	for _, step := range made.Steps {
-		if step.Action == plan.DeleteManifest && step.Repository == "shop/storefront" && len(step.Takes) == 1 && step.Why == "root" {
+		if step.Action == plan.DeleteManifest && step.Repository == "shop/storefront" && slices.Contains(step.Takes, "v2.3.0") {
 			back = step
 			break
 		}

@@ -6,8 +6,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/regkeep/regkeep/internal/app"
+	"github.com/regkeep/regkeep/internal/config"
 )
 
 // globals are the flags that all commands share.
@@ -42,10 +44,12 @@ those, and proves that everything else still pulls.
 Nothing is deleted before "apply", "run", "rm", "undo" or "reclaim".
 To see it work without a registry of your own: regkeep demo`,
 		SilenceErrors: true, SilenceUsage: true,
-		Args:              cobra.NoArgs,
+		Args:              p.noCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return p.begin(cmd) },
 	}
+	root.SetFlagErrorFunc(flagError)
+	cobra.EnableCommandSorting = false
 	root.AddGroup(
 		&cobra.Group{ID: groupWork, Title: "Cleaning up:"},
 		&cobra.Group{ID: groupLook, Title: "Looking:"},
@@ -74,7 +78,7 @@ To see it work without a registry of your own: regkeep demo`,
 		command *cobra.Command
 	}{
 		{groupWork, p.planCommand()}, {groupWork, p.applyCommand()}, {groupWork, p.runCommand()},
-		{groupWork, p.rmCommand()}, {groupWork, p.reclaimCommand()},
+		{groupWork, p.undoCommand()}, {groupWork, p.rmCommand()}, {groupWork, p.reclaimCommand()},
 		{groupLook, p.lsCommand()}, {groupLook, p.explainCommand()}, {groupLook, p.runsCommand()}, {groupLook, p.doctorCommand()},
 		{groupRest, p.policyCommand()}, {groupRest, p.demoCommand()}, {groupRest, p.versionCommand()},
 	} {
@@ -115,4 +119,38 @@ func (g *globals) connection() (app.Connection, error) {
 		c.Rate = rate
 	}
 	return c, nil
+}
+
+// noCommand is what a first word that is no command ends in.
+func (p *program) noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, command := range cmd.Commands() {
+		names = append(names, command.Name())
+	}
+	return usageError("unknown command %q%s", args[0], meant(config.Nearest(args[0], names)))
+}
+
+// flagError adds what was probably meant to a flag that is unknown.
+func flagError(cmd *cobra.Command, err error) error {
+	word, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !unknown {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	near := config.Nearest(word, names)
+	if near != "" {
+		near = "--" + near
+	}
+	return usageError("%v%s", err, meant(near))
+}
+
+func meant(near string) string {
+	if near == "" {
+		return "; see regkeep --help"
+	}
+	return "; did you mean " + near + "?"
 }

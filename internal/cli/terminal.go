@@ -18,8 +18,10 @@ type terminal struct {
 	outWidth int
 	// live: standard error is a terminal that can redraw a line.
 	live bool
-	// asks: there is a person who can answer.
+	// asks: there is a person who can answer. The question goes to ask: to
+	// standard error, or to the terminal itself where that is redirected.
 	asks  bool
+	ask   io.Writer
 	paint palette // of standard output
 	alarm palette // of standard error
 }
@@ -29,7 +31,10 @@ func newTerminal(in, out, err *os.File, noColor bool, getenv func(string) string
 	outIs, errIs := term.IsTerminal(int(out.Fd())), term.IsTerminal(int(err.Fd()))
 	dumb := getenv("TERM") == "dumb"
 	t.live = errIs && !dumb
-	t.asks = term.IsTerminal(int(in.Fd())) && errIs
+	t.asks, t.ask = term.IsTerminal(int(in.Fd())), err
+	if t.asks && !errIs {
+		t.ask = in
+	}
 	colour := !noColor && getenv("NO_COLOR") == "" && !dumb
 	t.paint = palette(colour && outIs)
 	t.alarm = palette(colour && errIs)

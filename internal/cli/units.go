@@ -45,7 +45,7 @@ func age(now time.Time, t time.Time) string {
 	return span(now.Sub(t))
 }
 
-// span writes a duration in its largest useful unit. Up to 100 days it counts
+// span writes a duration in its largest useful unit. Up to a year it counts
 // days, because rules do.
 func span(d time.Duration) string {
 	if d < 0 {
@@ -58,9 +58,9 @@ func span(d time.Duration) string {
 		return fmt.Sprintf("%dm", int(d.Minutes()))
 	case d < 2*day:
 		return fmt.Sprintf("%dh", int(d.Hours()))
-	case d < 100*day:
+	case d < 366*day:
 		return fmt.Sprintf("%dd", int(d/day))
-	case d < 2*365*day:
+	case d < 3*365*day:
 		return fmt.Sprintf("%dmo", int(d/(30*day)))
 	default:
 		return fmt.Sprintf("%dy", int(d/(365*day)))

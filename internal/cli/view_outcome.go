@@ -146,6 +146,8 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 	switch {
 	case broken > 0:
 		fmt.Fprintf(w, "%s\n", paint.red(fmt.Sprintf("%d of %s that had to stay can no longer be pulled whole.", broken, count(len(result.Verifications), "image"))))
+	case len(result.Verifications) > 0 && v.plan.Header.Kind == "restore":
+		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: what was put back can be pulled whole (%s).", count(len(result.Verifications), "tag"))))
 	case len(result.Verifications) > 0:
 		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: %s that %s in these repositories can still be pulled.", count(len(result.Verifications), "tag"), verbStays(len(result.Verifications)))))
 	}
@@ -186,11 +188,13 @@ func (v *outcomeView) achieved(outcomes []journal.Outcome) string {
 		if !did[step.Seq] {
 			continue
 		}
-		if step.Tag == "" || step.Action == plan.PutManifest {
+		if step.Tag == "" {
 			manifests++
 		}
 		if step.Why == "attachment" {
-			attachments++
+			if step.Tag == "" || step.Action == plan.DeleteComponent {
+				attachments++
+			}
 			continue
 		}
 		if step.Tag != "" {

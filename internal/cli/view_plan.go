@@ -252,7 +252,7 @@ func (v planView) notices(w io.Writer) {
 			}
 			line := label + " " + v.t.paint.bold(notice.Scope) + ": " + notice.Message
 			if notice.Lift != "" {
-				line += v.t.paint.faint(" (lifted by " + notice.Lift + ")")
+				line += v.t.paint.faint(" (setting: " + notice.Lift + ")")
 			}
 			v.wrapped(w, line, "  ")
 		}
@@ -288,7 +288,7 @@ func (v planView) totals(w io.Writer) {
 	case s.Remove == 0:
 		fmt.Fprintf(w, "Nothing to remove: %s in %s.\n", v.stays(), count(s.Repositories, "repository|repositories"))
 	default:
-		fmt.Fprintf(w, "%s from %d of %s; %s.\n", v.t.paint.bold("To remove: "+count(tags, "tag")), repositories, count(s.Repositories, "repository|repositories"), v.stays())
+		v.wrapped(w, fmt.Sprintf("%s from %d of %s; %s.", v.t.paint.bold("To remove: "+count(tags, "tag")), repositories, count(s.Repositories, "repository|repositories"), v.stays()), "")
 	}
 	if s.Blocked > 0 {
 		fmt.Fprintf(w, "%s blocked.\n", count(s.Blocked, "removal is|removals are"))
@@ -308,7 +308,7 @@ func (v planView) stays() string {
 	s := v.plan.Summary
 	stays := count(s.Keep, "stays|stay")
 	if s.Hold > 0 {
-		stays += ", " + count(s.Hold, "is on hold|are on hold") + " because a fact is not known"
+		stays += ", " + count(s.Hold, "is on hold|are on hold") + " because something is not known"
 	}
 	return stays
 }

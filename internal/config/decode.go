@@ -49,7 +49,7 @@ func (d *decoder) mapping(n *yaml.Node, what string, fields map[string]func(*yam
 			read(value)
 			return
 		}
-		if near := nearest(key.Value, known); near != "" {
+		if near := Nearest(key.Value, known); near != "" {
 			d.problem(key, "%q is no setting of %s; did you mean %q?", key.Value, what, near)
 			return
 		}
@@ -174,8 +174,9 @@ func kindName(n *yaml.Node) string {
 	}
 }
 
-// nearest finds the known word that is at most a third of its letters away.
-func nearest(word string, known []string) string {
+// Nearest finds the known word that was probably meant: the one that is at
+// most a third of its letters away; "" when there is none.
+func Nearest(word string, known []string) string {
 	best, least := "", 1<<30
 	for _, candidate := range known {
 		if distance := edits(word, candidate); distance < least {

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"regkeep": main})
+}
+
+// TestScripts runs the real main on real registries. Scripts say with
+// "registry" which one they need, fill it with "push", and ask with "pulls"
+// what is there afterwards, by requests of their own.
+func TestScripts(t *testing.T) {
+	docker, err := exec.LookPath("docker-registry")
+	if err != nil && os.Getenv(live.RequireReal) != "" {
+		t.Fatalf("docker-registry is not installed and %s is set", live.RequireReal)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, "docker"))
+			env.Values["worlds"] = map[string]*world.World{}
+			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "docker" {
+				return false, fmt.Errorf("no condition %q", name)
+			}
+			if docker == "" {
+				fmt.Fprintln(os.Stderr, "docker-registry is not installed: scripts on distribution 2.8 are not run")
+			}
+			return docker != "", nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"registry": func(ts *testscript.TestScript, _ bool, args []string) { startRegistry(t, ts, args) },
+			"push":     push,
+			"pulls":    pulls,
+			"jsonl":    jsonLines,
+			"hide":     hide,
+			"edit":     edit,
+			"exits":    exits,
+			"older":    older,
+			"expand":   expand,
+			"cut":      cut,
+			"digest":   digest,
+			"empty":    empty,
+			"sameplan": samePlan,
+		},
+	})
+}
+
+const (
+	scriptUser     = "cleaner"
+	scriptPassword = "correct-horse-battery"
+)
+
+// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags]
+// sets VARIABLE to the host of a new registry. One that asks for a password has
+// a second host VARIABLE_OPEN that does not.
+func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: registry VARIABLE KIND [nodelete] [password]")
+	}
+	var options server.Options
+	for _, option := range args[2:] {
+		switch option {
+		case "nodelete":
+			options.NoDelete = true
+		case "password":
+			options.Storage = server.NewStorage()
+			open := live.Distribution(t, options)
+			ts.Setenv(args[0]+"_OPEN", open.Host)
+			ts.Defer(func() { ts.Check(open.Close()) })
+			options.Wrap = askPassword
+		case "failing-tags":
+			options.Wrap = failTags
+		default:
+			ts.Fatalf("registry option %q", option)
+		}
+	}
+	var started *server.Server
+	switch args[1] {
+	case "distribution":
+		started = live.Distribution(t, options)
+	case "docker":
+		started = live.Docker(t)
+	case "olareg":
+		started = live.Olareg(t)
+	default:
+		ts.Fatalf("registry kind %q", args[1])
+	}
+	ts.Setenv(args[0], started.Host)
+	ts.Defer(func() { ts.Check(started.Close()) })
+}
+
+func askPassword(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if user != scriptUser || password != scriptPassword {
+			w.Header().Set("WWW-Authenticate", `Basic realm="registry"`)
+			w.Header().Set("Docker-Distribution-Api-Version", "registry/2.0")
+			http.Error(w, `{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}`, http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// failTags fails the listing of the repository shop/broken.
+func failTags(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v2/shop/broken/tags/list" {
+			http.Error(w, `{"errors":[{"code":"UNKNOWN"}]}`, http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// push: push HOST FILE. Each line of the file is
+//
+//	REPOSITORY TAG[,TAG] AGE [index] [signed]
+//
+// where AGE is a number of days, or a year that the image claims to be from.
+func push(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: push HOST FILE")
+	}
+	w := world.New(time.Now())
+	shared := w.Layer()
+	for line := range strings.SplitSeq(strings.TrimSpace(ts.ReadFile(args[1])), "\n") {
+		fields := strings.Fields(line)
+		if len(fields) < 3 {
+			ts.Fatalf("push: line %q", line)
+		}
+		repo := w.Repository(fields[0])
+		created := fields[2] + "-01-01T00:00:00Z"
+		if days, isAge := strings.CutSuffix(fields[2], "d"); isAge {
+			n, err := strconv.ParseFloat(days, 64)
+			ts.Check(err)
+			created = world.At(w.Now.Add(-time.Duration(n * 24 * float64(time.Hour))))
+		}
+		spec := world.Image{Created: created, Layers: []oci.Digest{shared}}
+		m := repo.Image(spec)
+		for _, option := range fields[3:] {
+			switch option {
+			case "index":
+				spec.Platform = "linux/arm64"
+				m = repo.Index(world.Index{Children: []*world.Manifest{m, repo.Image(spec)}})
+			case "signed":
+				repo.Cosign(m.Digest, "sig")
+			default:
+				ts.Fatalf("push: option %q", option)
+			}
+		}
+		for tag := range strings.SplitSeq(fields[1], ",") {
+			if tag != "-" {
+				repo.Tag(tag, m)
+			}
+		}
+	}
+	push := func() error { return w.Push(context.Background(), args[0]) }
+	ts.Check(push())
+}
+
+// pulls: pulls HOST REPOSITORY:TAG… succeeds where every tag can be pulled with
+// everything it consists of; "! pulls" where none is there.
+func pulls(ts *testscript.TestScript, neg bool, args []string) {
+	for _, image := range args[1:] {
+		repository, tag, _ := strings.Cut(image, ":")
+		err := pull(args[0], repository, tag)
+		switch {
+		case neg && err == nil:
+			ts.Fatalf("%s can still be pulled", image)
+		case !neg && err != nil:
+			ts.Fatalf("%s: %v", image, err)
+		}
+	}
+}
+
+func pull(host, repository, reference string) error {
+	body, err := get(host, repository+"/manifests/"+reference)
+	if err != nil {
+		return err
+	}
+	var doc struct {
+		Config    struct{ Digest string }
+		Layers    []struct{ Digest string }
+		Manifests []struct{ Digest string }
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	for _, child := range doc.Manifests {
+		if err := pull(host, repository, child.Digest); err != nil {
+			return err
+		}
+	}
+	if doc.Config.Digest != "" {
+		doc.Layers = append(doc.Layers, doc.Config)
+	}
+	for _, blob := range doc.Layers {
+		if _, err := get(host, repository+"/blobs/"+blob.Digest); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func get(host, path string) ([]byte, error) {
+	req, err := http.NewRequest(http.MethodGet, "http://"+host+"/v2/"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	req.SetBasicAuth(scriptUser, scriptPassword)
+	for _, accept := range []string{
+		"application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json",
+		"application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+	} {
+		req.Header.Add("Accept", accept)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = fmt.Errorf("GET %s: %s", path, res.Status)
+	}
+	return body, err
+}
+
+// hide: hide WORD FILE|FOLDER… fails where the word is found in any file.
+func hide(ts *testscript.TestScript, _ bool, args []string) {
+	for _, root := range args[1:] {
+		if root == "stdout" || root == "stderr" {
+			if strings.Contains(ts.ReadFile(root), args[0]) {
+				ts.Fatalf("%s shows the secret", root)
+			}
+			continue
+		}
+		ts.Check(filepath.WalkDir(ts.MkAbs(root), func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err == nil && strings.Contains(string(text), args[0]) {
+				err = fmt.Errorf("%s shows the secret", path)
+			}
+			return err
+		}))
+	}
+}
+
+// edit: edit FILE OLD NEW replaces text in a file.
+func edit(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(text, args[1], args[2])), 0o600))
+}
+
+// expand: expand FILE… replaces $VARIABLES in files.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
+	}
+}
+
+// cut: cut FILE TO writes the file without its last line.
+func cut(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSuffix(ts.ReadFile(args[0]), "\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text[:strings.LastIndexByte(text, '\n')+1]), 0o600))
+}
+
+// digest: digest HOST REPOSITORY:TAG VARIABLE.
+func digest(ts *testscript.TestScript, _ bool, args []string) {
+	repository, tag, _ := strings.Cut(args[1], ":")
+	body, err := get(args[0], repository+"/manifests/"+tag)
+	ts.Check(err)
+	ts.Setenv(args[2], string(oci.FromBytes(body)))
+}
+
+// empty: empty FOLDER fails where there is anything in it.
+func empty(ts *testscript.TestScript, _ bool, args []string) {
+	entries, err := os.ReadDir(ts.MkAbs(args[0]))
+	ts.Check(err)
+	if len(entries) > 0 {
+		ts.Fatalf("%s holds %v", args[0], entries)
+	}
+}
+
+// made are the fields of a plan that say when and by how much effort it was
+// made.
+var made = regexp.MustCompile(`"(id|created|expires|hash)":"[^"]*"|"(seconds|requests)":[0-9.e+-]+|"seen":"[^"]*",?`)
+
+// samePlan: sameplan FILE FILE compares all lines, apart from those fields.
+func samePlan(ts *testscript.TestScript, _ bool, args []string) {
+	var texts []string
+	for _, file := range args {
+		texts = append(texts, made.ReplaceAllString(ts.ReadFile(file), ""))
+	}
+	if diff := cmp.Diff(strings.Split(texts[0], "\n"), strings.Split(texts[1], "\n")); diff != "" {
+		ts.Fatalf("the plans differ: %s", diff)
+	}
+}
+
+// exits: exits CODE COMMAND ARGUMENT… runs a command that must end with that
+// exit code.
+func exits(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// older: older PLAN TO DURATION writes the plan as if it had been made that
+// much earlier.
+func older(ts *testscript.TestScript, _ bool, args []string) {
+	p, err := plan.Read(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	by, err := time.ParseDuration(args[2])
+	ts.Check(err)
+	p.Header.Created, p.Header.Now, p.Header.Expires = p.Header.Created.Add(-by), p.Header.Now.Add(-by), p.Header.Expires.Add(-by)
+	var text strings.Builder
+	ts.Check(plan.Write(&text, p, plan.All))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text.String()), 0o600))
+}
