@@ -57,7 +57,7 @@ func TestScopes(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if asked = slices.Compact(asked); !len(asked) < len(c.scopes) || !slices.Equal(asked[:len(c.scopes)], c.scopes) {
+			if asked = slices.Compact(asked); len(asked) < len(c.scopes) || !slices.Equal(asked[:len(c.scopes)], c.scopes) {
 				t.Errorf("asked for %q, want %q", asked, c.scopes)
 			}
 		})
