@@ -71,6 +71,7 @@ var importers = []importer{
 	{Format{"gitlab", "GitLab container registry cleanup policy, JSON of its API"}, gitlab},
 	{Format{"gar", "Google Artifact Registry cleanup policies, JSON"}, gar},
 	{Format{"zot", "zot configuration with storage.retention, JSON"}, zot},
+	{Format{"nexus", "Sonatype Nexus cleanup policies, JSON of its REST API"}, nexus},
 }
 
 // Formats lists what can be imported.

@@ -89,6 +89,8 @@ func zot(data []byte, d *draft) error {
 		g.repositories = append(g.repositories, elsewhere...)
 		if p.DeleteUntagged == nil || *p.DeleteUntagged {
 			d.note(Stricter, where, "untagged manifests stay: leave them to zot's garbage collection")
+		} else {
+			d.note(Differs, where+".deleteUntagged", "zot leaves the manifests of removed tags, to be pulled by digest; regkeep deletes a manifest with its last tag")
 		}
 		if err := p.entries(&g, where, d); err != nil {
 			d.note(Dropped, where, "%s; everything in its repositories stays", err)
