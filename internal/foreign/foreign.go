@@ -72,6 +72,7 @@ var importers = []importer{
 	{Format{"gar", "Google Artifact Registry cleanup policies, JSON"}, gar},
 	{Format{"zot", "zot configuration with storage.retention, JSON"}, zot},
 	{Format{"nexus", "Sonatype Nexus cleanup policies, JSON of its REST API"}, nexus},
+	{Format{"acr", "acr purge command line of the Azure Container Registry"}, acr},
 }
 
 // Formats lists what can be imported.
