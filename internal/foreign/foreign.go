@@ -73,6 +73,7 @@ var importers = []importer{
 	{Format{"zot", "zot configuration with storage.retention, JSON"}, zot},
 	{Format{"nexus", "Sonatype Nexus cleanup policies, JSON of its REST API"}, nexus},
 	{Format{"acr", "acr purge command line of the Azure Container Registry"}, acr},
+	{Format{"registry-cli", "registry-cli (registry.py) command line"}, registryCLI},
 }
 
 // Formats lists what can be imported.
