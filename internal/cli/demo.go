@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,15 +17,23 @@ import (
 )
 
 func (p *program) demoCommand() *cobra.Command {
-	return &cobra.Command{
+	var nexus bool
+	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "See it work: an embedded registry with images of many ages",
 		Long: `Starts a real registry inside this program, fills it with the images of a
 company that never was, and does on it what you would do on yours: plan, apply,
 verify, undo. Everything is gone afterwards.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return p.demonstrate(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if nexus {
+				return p.demonstrateNexus(cmd.Context())
+			}
+			return p.demonstrate(cmd.Context())
+		},
 	}
+	cmd.Flags().BoolVar(&nexus, "nexus", false, "tell the story on an emulated Nexus Repository")
+	return cmd
 }
 
 // demonstrate tells the whole story on a registry of its own, with a state of
@@ -59,13 +66,7 @@ func (p *program) demonstrate(ctx context.Context) (err error) {
 		return err
 	}
 	p.command("apply " + made.Header.ID)
-	view := newOutcomeView(p, made)
-	began := p.clock()
-	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: app.VerifyBlobs})
-	p.progress.clear()
-	if result.RunID != "" {
-		err = errors.Join(view.finishText(result, p.clock().Sub(began)), err)
-	}
+	result, err := p.demoApply(ctx, a, made, app.VerifyBlobs)
 	if err != nil {
 		return err
 	}
@@ -125,11 +126,6 @@ func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Plan, run
 	if err != nil {
 		return err
 	}
-	began := p.clock()
-	result, err := a.Apply(ctx, app.ApplyRequest{Plan: restore, Verify: app.VerifyBlobs})
-	p.progress.clear()
-	if err != nil {
-		return err
-	}
-	return newOutcomeView(p, restore).finishText(result, p.clock().Sub(began).Truncate(time.Millisecond))
+	_, err = p.demoApply(ctx, a, restore, app.VerifyBlobs)
+	return err
 }

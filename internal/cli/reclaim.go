@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,6 +76,7 @@ func (p *program) reclaim(ctx context.Context, a *app.App, registry string, requ
 	}
 	report, err := prepared.Run(ctx)
 	p.progress.clear()
+	report.Warnings = slices.DeleteFunc(report.Warnings, func(warning string) bool { return slices.Contains(prepared.Warnings, warning) })
 	return errors.Join(p.showReclaim(registry, report), err)
 }
 

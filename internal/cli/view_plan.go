@@ -14,6 +14,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // planView writes a plan for people: grouped by repository, newest first, a
@@ -293,7 +294,7 @@ func (v planView) totals(w io.Writer) {
 	if s.Blocked > 0 {
 		fmt.Fprintf(w, "%s blocked.\n", count(s.Blocked, "removal is|removals are"))
 	}
-	if s.Steps > 0 && s.BytesFreed > 0 {
+	if s.Steps > 0 && s.BytesFreed > 0 && !v.components() {
 		about := "at most "
 		if s.BytesExact {
 			about = ""
@@ -302,6 +303,14 @@ func (v planView) totals(w io.Writer) {
 	}
 	fmt.Fprintln(w, v.t.paint.faint(fmt.Sprintf("%s in %.1f s. Plan %s, good until %s.",
 		count(s.Requests, "request"), s.Seconds, v.plan.Header.ID, v.plan.Header.Expires.Format("2006-01-02 15:04 MST"))))
+}
+
+// components says whether a registry deletes components: then the blobs behind
+// them are not read, and what the deletion frees is told by reclaim.
+func (v planView) components() bool {
+	return slices.ContainsFunc(v.plan.Header.Registries, func(info registry.Info) bool {
+		return info.Capabilities.ComponentDelete == registry.SupportYes
+	})
 }
 
 func (v planView) stays() string {
