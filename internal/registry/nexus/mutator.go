@@ -32,9 +32,6 @@ func (m Mutator) Untag(ctx context.Context, tag mutate.Tag) error {
 		return err
 	}
 	at := callContext{Context: ctx, op: "delete component", name: tag.Repository, tag: tag.Name, repo: repo}
-	if tag.Digest == "" {
-		return m.r.client.fail(call{op: at.op, repository: at.name, reference: tag.Name}, registry.ErrChanged, "", errors.New("no digest to compare with was given"))
-	}
 	seen, known := parseHandle(tag.Handle)
 	if !known {
 		if seen.Component, err = m.r.find(at, image, tag.Name, false); err != nil {

@@ -142,6 +142,60 @@ func throughGroup(id string) string {
 	return base64.RawURLEncoding.EncodeToString([]byte("all:" + number))
 }
 
+// What only the id gives away: the component of a sibling with the same
+// content, pushed at the same time, and the same component through a group.
+func TestUntagKnowsWhoseComponentItIs(t *testing.T) {
+	onAll(t, func(t *testing.T, dialect nexustest.Dialect) {
+		s := shop(dialect)
+		digest := s.Retag("docker-hosted", "team/app", "old", "twin-a", daysAgo(50))
+		s.Retag("docker-hosted", "team/app", "old", "twin-b", daysAgo(50))
+		r := open(t, s)
+		tagsOf(t, r, app)
+		m, before := nexus.NewMutator(r), s.Tags("docker-hosted", "team/app")
+		for id, looks := range map[string]int{
+			s.ComponentID("docker-hosted", "team/app", "twin-b"):               1,
+			throughGroup(s.ComponentID("docker-hosted", "team/app", "twin-a")): 0,
+		} {
+			s.ClearRequests()
+			err := m.Untag(t.Context(), mutate.Tag{Repository: app, Name: "twin-a", Digest: digest, Handle: `{"component":"` + id + `","pushed":"0001-01-01T00:00:00Z"}`})
+			if !errors.Is(err, registry.ErrChanged) {
+				t.Errorf("error %v, want changed", err)
+			}
+			if n := len(s.Requests()); n != looks {
+				t.Errorf("%d requests, want %d", n, looks)
+			}
+		}
+		if err := m.Untag(t.Context(), mutate.Tag{Repository: app, Name: "twin-a", Digest: digest}); err != nil {
+			t.Errorf("without a handle: %v", err)
+		}
+		if got, want := s.Tags("docker-hosted", "team/app"), without(before, "twin-a"); !maps.Equal(got, want) {
+			t.Errorf("tags %v, want %v", keys(got), keys(want))
+		}
+	})
+}
+
+// A component that the server shows under another repository, as it does when
+// it is listed through a group, is not deleted.
+func TestUntagOfAnotherRepository(t *testing.T) {
+	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	for repository, want := range map[string]error{"a": nil, "all": registry.ErrChanged} {
+		r := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.Method == http.MethodDelete:
+				w.WriteHeader(http.StatusNoContent)
+			case r.URL.Path == "/service/rest/v1/repositories":
+				_, _ = w.Write([]byte(`[{"name":"a","format":"docker","type":"hosted"}]`))
+			default:
+				_, _ = w.Write([]byte(`{"id":"opaque","repository":"` + repository + `","name":"app","version":"1","assets":[{"path":"/v2/app/manifests/1","checksum":{"sha256":"` + digest + `"},"lastModified":"2024-06-27T02:21:58Z"}]}`))
+			}
+		}))
+		err := nexus.NewMutator(r).Untag(t.Context(), mutate.Tag{Repository: "a/app", Name: "1", Digest: "sha256:" + digest, Handle: `{"component":"opaque","pushed":"2024-06-27T02:21:58Z"}`})
+		if !errors.Is(err, want) {
+			t.Errorf("shown under %s: %v, want %v", repository, err, want)
+		}
+	}
+}
+
 // Each way in which a deletion can go wrong ends with a true answer: whatever
 // is reported, exactly the tag is gone or nothing is.
 func TestUntagFaults(t *testing.T) {

@@ -161,7 +161,6 @@ func TestStrangeDocuments(t *testing.T) {
 	const (
 		rest   = "/service/rest/v1"
 		digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
-		empty  = `{"items":[],"continuationToken":null}`
 	)
 	component := func(fields, asset string) string {
 		return `{"items":[{"id":"YTox","repository":"a","format":"docker","name":"app","version":"1",` + fields + `"assets":[{"id":"YTox","path":"v2/app/manifests/1",` + asset + `}]}],"continuationToken":null}`
@@ -195,7 +194,7 @@ func TestStrangeDocuments(t *testing.T) {
 				rest + "/repositories":                                 `[{"name":"a","format":"docker","type":"hosted"}]`,
 				rest + "/components?repository=a":                      c.components,
 				rest + "/components?continuationToken=aa&repository=a": c.components,
-				rest + "/assets?repository=a":                          empty,
+				rest + "/assets?repository=a":                          `{"items":[{"id":"YTox","path":"v2/app/manifests/1",` + checksum + `}],"continuationToken":null}`,
 			})
 			tags, err := drain(r.Tags(t.Context(), "a/app"))
 			if c.err != nil {
@@ -234,6 +233,38 @@ func TestCreated(t *testing.T) {
 		for _, name := range []string{"undated", "index"} {
 			if got := tags[name].Created; !got.IsZero() {
 				t.Errorf("created of %s: %v, want unknown", name, got)
+			}
+		}
+	})
+}
+
+// Facts of other content than the tag's are not its facts.
+func TestCreatedOfOtherContent(t *testing.T) {
+	const digest = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+	for content, want := range map[string]int{digest: 2024, strings.Repeat("a", 64): 1} {
+		r := open(t, documents{
+			"/service/rest/v1/repositories":        `[{"name":"a","format":"docker","type":"hosted"}]`,
+			"/service/rest/v1/assets?repository=a": `{"items":[],"continuationToken":null}`,
+			"/service/rest/v1/components?repository=a": `{"items":[{"id":"YTox","repository":"a","name":"app","version":"1","assets":[{"path":"v2/app/manifests/1","contentType":"application/vnd.oci.image.manifest.v1+json",
+				"checksum":{"sha256":"` + digest + `"},"lastModified":"2024-06-27T02:21:58Z","docker":{"content_digest":"sha256:` + content + `","created":"2024-05-18T22:34:17Z","totalSize":"2.10 MB"}}]}],"continuationToken":null}`,
+		})
+		if got := tagsOf(t, r, "a/app")["1"].Created.Year(); got != want {
+			t.Errorf("created in %d, want %d", got, want)
+		}
+	}
+}
+
+// A manifest that is not what its digest says is refused.
+func TestManifestThatLies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := nexustest.New(nexustest.Options{})
+		digest := s.Push("docker-hosted", "app", "1", nexustest.Image{}, daysAgo(30))
+		r := open(t, s)
+		s.Inject(nexustest.Fault{Path: "/manifests/", Body: "{}"})
+		s.Inject(nexustest.Fault{Path: "/manifests/", Header: http.Header{"Docker-Content-Digest": {string(oci.FromBytes(nil))}}})
+		for range 2 {
+			if _, err := r.Manifest(t.Context(), "docker-hosted/app", string(digest)); !errors.Is(err, registry.ErrMalformed) {
+				t.Errorf("error %v, want malformed", err)
 			}
 		}
 	})

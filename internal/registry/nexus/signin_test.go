@@ -14,6 +14,7 @@ import (
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/nexus"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/nexustest"
+	"github.com/regkeep/regkeep/internal/registry/wrap"
 )
 
 // A wrong password is tried once, however many workers follow, because newer
@@ -120,6 +121,9 @@ func TestStrangers(t *testing.T) {
 				}
 			},
 		} {
+			if _, err := open(t, s, change).Describe(t.Context()); !errors.Is(err, registry.ErrDenied) {
+				t.Errorf("%s: described: %v, want denied", name, err)
+			}
 			names, err := drain(open(t, s, change).Repositories(t.Context()))
 			if len(names) != 0 || !errors.Is(err, registry.ErrDenied) {
 				t.Errorf("%s: %v, %v; want denied", name, names, err)
@@ -286,6 +290,45 @@ func TestRights(t *testing.T) {
 		}
 		if tags := s.Tags("docker-hosted", "app"); len(tags) != 1 {
 			t.Errorf("tags left: %v", tags)
+		}
+	})
+}
+
+// down never answers.
+type down struct{ tries int }
+
+func (d *down) RoundTrip(*http.Request) (*http.Response, error) {
+	d.tries++
+	return nil, errors.New("connection refused")
+}
+
+// A server that never answered is down, and nobody wants to wait for that.
+func TestServerThatIsDown(t *testing.T) {
+	wire := &down{}
+	r, err := nexus.New(registry.Endpoint{Name: "n", Address: "https://nexus.example.com"}, wrap.WithTransport(wire))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Describe(t.Context()); !errors.Is(err, registry.ErrUnavailable) || wire.tries != 1 {
+		t.Errorf("%d tries, %v", wire.tries, err)
+	}
+}
+
+// A cancelled context ends a sequence with its error.
+func TestCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := nexustest.New(nexustest.Options{})
+		for i := range 250 {
+			s.Push("docker-hosted", "app", fmt.Sprint(i), nexustest.Image{Layers: []string{"x"}}, daysAgo(3))
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		s.Inject(nexustest.Fault{Path: "/components", Skip: 1, Before: cancel})
+		r := open(t, s)
+		if tags, err := drain(r.Tags(ctx, "docker-hosted/app")); len(tags) != 0 || !errors.Is(err, context.Canceled) {
+			t.Errorf("%d tags, %v", len(tags), err)
+		}
+		if got := len(tagsOf(t, r, "docker-hosted/app")); got != 250 {
+			t.Errorf("%d tags for the next one who asks, want 250", got)
 		}
 	})
 }
