@@ -155,7 +155,14 @@ func (r *reading) readUntagged(listed []registry.Manifest, images bool) {
 		return
 	}
 	children := r.repo.children()
+	tagged := map[oci.Digest]bool{}
+	for i := range r.repo.Tags {
+		tagged[r.repo.Tags[i].Digest] = true
+	}
 	for _, m := range listed {
+		if tagged[m.Digest] {
+			continue
+		}
 		if (oci.KindOf(m.MediaType) == oci.KindImage) != images || images && children[m.Digest] {
 			continue
 		}

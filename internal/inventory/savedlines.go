@@ -71,7 +71,7 @@ type (
 func saveRepository(out *json.Encoder, repo *Repository) error {
 	if err := out.Encode(savedHead{
 		Type: "repository", Registry: repo.Registry, Name: repo.Name, Graph: repo.Depth == Graph,
-		ReferrersComplete: repo.ReferrersComplete, PullsRecorded: repo.PullsRecorded, Gaps: repo.Gaps, Tags: len(repo.Tags), Manifests: len(repo.Manifests),
+		ReferrersComplete: repo.ReferrersComplete, ManifestsListed: repo.ManifestsListed, PullsRecorded: repo.PullsRecorded, Gaps: repo.Gaps, Tags: len(repo.Tags), Manifests: len(repo.Manifests),
 	}); err != nil {
 		return err
 	}
