@@ -117,6 +117,17 @@ func TestFatesByHand(t *testing.T) {
 	check(t, expected, m, []string{"old", "sbom", "signature of sbom", "cosign"}, []string{"old", "sbom-tag", cosign})
 }
 
+// An orphan stays also where an index that goes lists it.
+func TestAnOrphanStaysWhateverListsIt(t *testing.T) {
+	w := world.New(now)
+	r := w.Repository("app")
+	m := map[string]*world.Manifest{"orphan": r.Artifact(world.Artifact{Type: "application/spdx+json", Subject: w.Missing()})}
+	m["index"] = r.Index(world.Index{Children: []*world.Manifest{m["orphan"]}})
+	r.Tag("old", m["index"])
+	expected := reference.Expect(w, removing(w, "old"), reference.Options{Now: now})
+	check(t, expected, m, []string{"index"}, []string{"old"})
+}
+
 // das-schiff#286: what was pushed by digest before its index was.
 func TestGrace(t *testing.T) {
 	for _, test := range []struct {
