@@ -93,6 +93,20 @@ func TestComponentsWithDigestsAndPushTimesNeedNoManifest(t *testing.T) {
 	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Manifest: 1, call.Blob: 1})
 }
 
+func TestComponentsHaveTheirIndexesReadWhereThatMatters(t *testing.T) {
+	w := shared(4)
+	repo := w.Repository("app")
+	repo.Tag("index", repo.Index(world.Index{Children: []*world.Manifest{repo.Manifests[repo.Tags["a0"]]}}))
+	for tag := range repo.Tags {
+		repo.Pushed[tag] = w.Now
+	}
+	r := memory.Load(w, memory.Options{Rich: true, PushTimes: true, Components: true})
+	only(t, scanner(t, r, inventory.Options{}), demand(func(*inventory.Repository) inventory.Want {
+		return inventory.Want{Graph: true, Indexes: true}
+	}))
+	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Manifest: 1})
+}
+
 // An index costs its own manifest; its children are read where their build
 // time decides, and attestations never.
 func TestChildrenAreReadByDigestOnce(t *testing.T) {
