@@ -46,7 +46,7 @@ func (r *Registry) Head(ctx context.Context, name, reference string) (oci.Descri
 
 // look reads the entry of a tag as it is now.
 func (r *Registry) look(at callContext, image, tag string) (entry, error) {
-	id, err := r.find(at, image, tag, false)
+	id, err := r.find(at, image, tag, "")
 	if err != nil {
 		return entry{}, err
 	}
@@ -54,7 +54,7 @@ func (r *Registry) look(at callContext, image, tag string) (entry, error) {
 	if !errors.Is(err, registry.ErrNotFound) {
 		return e, err
 	}
-	newer, err := r.find(at, image, tag, true)
+	newer, err := r.find(at, image, tag, id)
 	if err != nil {
 		return entry{}, err
 	}
@@ -77,10 +77,11 @@ func (r *Registry) lookAt(at callContext, image, tag, id string) (entry, error) 
 	return readEntry(at.repo.Name, c), nil
 }
 
-// find tells the component id of a tag. What the listing does not know, or is
-// told to be gone, is looked for in the components created since: the last
-// page asked for again, from the token that the server gave for it.
-func (r *Registry) find(at callContext, image, tag string, gone bool) (string, error) {
+// find tells the component id of a tag. What the listing does not know, or
+// knows under an id that is gone, is looked for in the components created
+// since: the last page asked for again, from the token that the server gave
+// for it.
+func (r *Registry) find(at callContext, image, tag, gone string) (string, error) {
 	if err := at.repo.enter(at); err != nil {
 		return "", err
 	}
@@ -91,12 +92,13 @@ func (r *Registry) find(at callContext, image, tag string, gone bool) (string, e
 			return "", err
 		}
 		current = at.repo.current
-	} else if id := current.id(image, tag); id == "" || gone {
-		since := &listing{images: map[string]*imageTags{}, tail: current.tail}
-		if err := r.client.components(at, at.repo, since, current.tail); err != nil {
+	} else if id := current.id(image, tag); id == gone {
+		if id != "" {
+			delete(current.images[image].ids, tag)
+		}
+		if err := r.client.follow(at, at.repo); err != nil {
 			return "", err
 		}
-		current.adopt(since)
 	}
 	id := current.id(image, tag)
 	if id == "" {

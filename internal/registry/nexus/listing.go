@@ -188,6 +188,17 @@ func (x repositoryXO) privilege(action string) string {
 	return "nx-repository-view-" + x.Format + "-" + x.Name + "-" + action
 }
 
+// follow reads what was created since the listing of a repository: its last
+// page, asked for again, and whatever comes after it.
+func (c *client) follow(ctx context.Context, repo *repository) error {
+	since := &listing{images: map[string]*imageTags{}, tail: repo.current.tail}
+	if err := c.components(ctx, repo, since, repo.current.tail); err != nil {
+		return err
+	}
+	repo.current.adopt(since)
+	return nil
+}
+
 // adopt takes over what was created since.
 func (l *listing) adopt(since *listing) {
 	l.tail = since.tail

@@ -34,7 +34,7 @@ func (m Mutator) Untag(ctx context.Context, tag mutate.Tag) error {
 	at := callContext{Context: ctx, op: "delete component", name: tag.Repository, tag: tag.Name, repo: repo}
 	seen, known := parseHandle(tag.Handle)
 	if !known {
-		if seen.Component, err = m.r.find(at, image, tag.Name, false); err != nil {
+		if seen.Component, err = m.r.find(at, image, tag.Name, ""); err != nil {
 			return err
 		}
 	}
@@ -70,6 +70,9 @@ func (m Mutator) compare(at callContext, image string, tag mutate.Tag, seen hand
 		return err
 	}
 	if c.Name != image || c.Version != tag.Name {
+		if _, err := m.r.look(at, image, tag.Name); errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
 		return changed("its component is now that of %s:%s", c.Name, c.Version)
 	}
 	e := readEntry(at.repo.Name, c)
@@ -106,7 +109,10 @@ func (m Mutator) deleteComponent(at callContext, id string) error {
 // DeleteManifest is refused: what a deletion by digest does to tags differs
 // between versions of Nexus (nexus-public#925). Manifests without a tag go
 // with the task "Docker - Delete unused manifests and images".
-func (m Mutator) DeleteManifest(_ context.Context, repository string, digest oci.Digest) error {
+func (m Mutator) DeleteManifest(ctx context.Context, repository string, digest oci.Digest) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	return m.r.client.fail(call{op: "delete manifest", repository: repository, reference: string(digest)}, registry.ErrUnsupported,
 		"On Nexus tags are deleted, and reclaim runs the tasks that delete what no tag needs", nil)
 }

@@ -153,7 +153,7 @@ func TestUntagKnowsWhoseComponentItIs(t *testing.T) {
 		tagsOf(t, r, app)
 		m, before := nexus.NewMutator(r), s.Tags("docker-hosted", "team/app")
 		for id, looks := range map[string]int{
-			s.ComponentID("docker-hosted", "team/app", "twin-b"):               1,
+			s.ComponentID("docker-hosted", "team/app", "twin-b"):               2, // it, and the tag itself
 			throughGroup(s.ComponentID("docker-hosted", "team/app", "twin-a")): 0,
 		} {
 			s.ClearRequests()

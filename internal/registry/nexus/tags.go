@@ -44,6 +44,10 @@ func (r *Registry) tags(ctx context.Context, name string) ([]registry.Tag, error
 		if err := r.relist(ctx, repo); err != nil {
 			return nil, err
 		}
+	} else if repo.current.images[image] == nil {
+		if err := r.client.follow(ctx, repo); err != nil {
+			return nil, err
+		}
 	}
 	img := repo.current.images[image]
 	if img == nil {
