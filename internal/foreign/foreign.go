@@ -74,6 +74,7 @@ var importers = []importer{
 	{Format{"nexus", "Sonatype Nexus cleanup policies, JSON of its REST API"}, nexus},
 	{Format{"acr", "acr purge command line of the Azure Container Registry"}, acr},
 	{Format{"registry-cli", "registry-cli (registry.py) command line"}, registryCLI},
+	{Format{"gcr-cleaner", "gcr-cleaner-cli command line"}, gcrCleaner},
 }
 
 // Formats lists what can be imported.
