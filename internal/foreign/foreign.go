@@ -75,6 +75,7 @@ var importers = []importer{
 	{Format{"acr", "acr purge command line of the Azure Container Registry"}, acr},
 	{Format{"registry-cli", "registry-cli (registry.py) command line"}, registryCLI},
 	{Format{"gcr-cleaner", "gcr-cleaner-cli command line"}, gcrCleaner},
+	{Format{"artifactory-cleanup", "artifactory-cleanup configuration, YAML"}, artifactoryCleanup},
 }
 
 // Formats lists what can be imported.
