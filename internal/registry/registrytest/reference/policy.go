@@ -263,7 +263,8 @@ func collapsed(pushed map[Root]time.Time, roots int) bool {
 	return false
 }
 
-// floor keeps the newest image, with all that tie, where none would stay. An
+// floor keeps the newest image, with all that tie, where none would certainly
+// stay. What is held is not certain: were its facts known, it might go. An
 // untagged manifest is no image here: children that a grace period left behind
 // must not stand in for the last tag when planning once more.
 func floor(roots []Root, times map[Root]time.Time, verdicts Verdicts) {
@@ -272,14 +273,14 @@ func floor(roots []Root, times map[Root]time.Time, verdicts Verdicts) {
 		if root.Tag == "" {
 			continue
 		}
-		if verdicts[root] != Remove {
+		if verdicts[root] == Keep {
 			return
 		}
 		images[root.Digest] = latest(images[root.Digest], times[root])
 	}
 	for _, root := range roots {
 		newer := slices.ContainsFunc(roots, func(other Root) bool { return images[other.Digest].After(images[root.Digest]) })
-		if root.Tag != "" && (!newer || images[root.Digest].IsZero()) {
+		if root.Tag != "" && verdicts[root] == Remove && (!newer || images[root.Digest].IsZero()) {
 			verdicts[root] = Keep
 		}
 	}
