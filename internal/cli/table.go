@@ -28,8 +28,12 @@ func newTable(t *terminal, indent string, titles ...string) *grid {
 
 func (g *grid) row(cells ...string) { g.rows = append(g.rows, cells) }
 
-// mostName is the widest that a first column may be on a terminal.
-const mostName = 48
+// mostName is the widest that a first column may be on a terminal, leastColumn
+// the narrowest that text may be broken to.
+const (
+	mostName    = 48
+	leastColumn = 12
+)
 
 func (g *grid) write(w io.Writer) {
 	if len(g.rows) == 0 {
@@ -64,23 +68,29 @@ func (g *grid) write(w io.Writer) {
 	}
 }
 
+// columns shares the width of the terminal: the columns in the middle get what
+// they need, the first one at most half of the rest, the last one what is left.
 func (g *grid) columns(widths []int) []table.ColumnConfig {
 	last := len(g.titles) - 1
+	middle := len(g.indent) + 2*last + 1
+	for i := 1; i < last; i++ {
+		middle += widths[i]
+	}
+	rest := max(g.t.outWidth-middle, 2*leastColumn)
+	first := min(widths[0], max(leastColumn, min(mostName, rest/2)))
 	var configs []table.ColumnConfig
-	used := len(g.indent)
 	for i, title := range g.titles {
 		config := table.ColumnConfig{Number: i + 1}
 		if g.right[title] {
 			config.Align, config.AlignHeader = text.AlignRight, text.AlignRight
 		}
-		if g.t.outWidth > 0 && i == 0 && last > 0 {
-			widths[0] = min(widths[0], max(16, min(mostName, g.t.outWidth/3)))
-			config.WidthMax, config.WidthMaxEnforcer = widths[0], text.WrapHard
+		switch {
+		case g.t.outWidth == 0 || last == 0:
+		case i == 0:
+			config.WidthMax, config.WidthMaxEnforcer = first, text.WrapHard
+		case i == last:
+			config.WidthMax, config.WidthMaxEnforcer = rest-first, text.WrapSoft
 		}
-		if g.t.outWidth > 0 && i == last {
-			config.WidthMax, config.WidthMaxEnforcer = max(24, g.t.outWidth-used-1), text.WrapSoft
-		}
-		used += widths[i] + 2
 		configs = append(configs, config)
 	}
 	return configs

@@ -123,10 +123,10 @@ func (v planView) repository(w io.Writer, g *group) {
 	}
 	t.write(w)
 	for _, line := range g.blocked {
-		fmt.Fprintf(w, "  %s %s\n", v.t.paint.yellow("blocked"), blockedSentence(line))
+		v.wrapped(w, v.t.paint.yellow("blocked")+" "+blockedSentence(line), "  ", "    ")
 	}
 	if also := alsoGoes(g.steps); also != "" {
-		fmt.Fprintf(w, "  %s\n", v.t.paint.faint("with them go "+also))
+		v.wrapped(w, v.t.paint.faint("with them go "+also), "  ", "  ")
 	}
 	fmt.Fprintln(w)
 }
@@ -255,7 +255,7 @@ func (v planView) notices(w io.Writer) {
 			if notice.Lift != "" {
 				line += v.t.paint.faint(" (setting: " + notice.Lift + ")")
 			}
-			v.wrapped(w, line, "  ")
+			v.wrapped(w, line, "", "  ")
 		}
 	}
 	if len(v.plan.Notices) > 0 {
@@ -264,16 +264,17 @@ func (v planView) notices(w io.Writer) {
 }
 
 // wrapped writes one paragraph, broken at the width of the terminal.
-func (v planView) wrapped(w io.Writer, s, indent string) {
-	if v.t.outWidth > 20 {
-		s = strings.ReplaceAll(text.WrapSoft(s, v.t.outWidth-len(indent)), "\n", "\n"+indent)
-		lines := strings.Split(s, "\n")
-		for i := range lines {
-			lines[i] = strings.TrimRight(lines[i], " ")
-		}
-		s = strings.Join(lines, "\n")
+func (v planView) wrapped(w io.Writer, s, first, further string) {
+	if room := v.t.outWidth - max(len(first), len(further)); room >= leastColumn {
+		s = text.WrapSoft(s, room)
 	}
-	fmt.Fprintln(w, s)
+	for i, line := range strings.Split(s, "\n") {
+		indent := further
+		if i == 0 {
+			indent = first
+		}
+		fmt.Fprintln(w, strings.TrimRight(indent+line, " "))
+	}
 }
 
 func (v planView) totals(w io.Writer) {
@@ -289,7 +290,7 @@ func (v planView) totals(w io.Writer) {
 	case s.Remove == 0:
 		fmt.Fprintf(w, "Nothing to remove: %s in %s.\n", v.stays(), count(s.Repositories, "repository|repositories"))
 	default:
-		v.wrapped(w, fmt.Sprintf("%s from %d of %s; %s.", v.t.paint.bold("To remove: "+count(tags, "tag")), repositories, count(s.Repositories, "repository|repositories"), v.stays()), "")
+		v.wrapped(w, fmt.Sprintf("%s from %d of %s; %s.", v.t.paint.bold("To remove: "+count(tags, "tag")), repositories, count(s.Repositories, "repository|repositories"), v.stays()), "", "")
 	}
 	if s.Blocked > 0 {
 		fmt.Fprintf(w, "%s blocked.\n", count(s.Blocked, "removal is|removals are"))
@@ -301,8 +302,8 @@ func (v planView) totals(w io.Writer) {
 		}
 		fmt.Fprintf(w, "Frees %s%s once the registry has collected its garbage.\n", about, exactSize(s.BytesFreed))
 	}
-	fmt.Fprintln(w, v.t.paint.faint(fmt.Sprintf("%s in %.1f s. Plan %s, good until %s.",
-		count(s.Requests, "request"), s.Seconds, v.plan.Header.ID, v.plan.Header.Expires.Format("2006-01-02 15:04 MST"))))
+	v.wrapped(w, v.t.paint.faint(fmt.Sprintf("%s in %.1f s. Plan %s, good until %s.",
+		count(s.Requests, "request"), s.Seconds, v.plan.Header.ID, v.plan.Header.Expires.Format("2006-01-02 15:04 MST"))), "", "")
 }
 
 // components says whether a registry deletes components: then the blobs behind

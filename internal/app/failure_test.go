@@ -1,0 +1,124 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/config"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+func TestKinds(t *testing.T) {
+	for want, errs := range map[Kind][]error{
+		Usage:       {misuse("x"), &config.Problem{File: "f"}, policy.Problems{{File: "f"}}, fmt.Errorf("in: %w", misuse("x"))},
+		Refused:     {refused("x"), fmt.Errorf("%w: old", apply.ErrStale), apply.ErrBusy, apply.ErrForeign, apply.ErrFuture, apply.ErrPlan},
+		Interrupted: {context.Canceled, fmt.Errorf("read: %w", context.Canceled)},
+		Failed:      {errors.New("x"), &registry.Error{Kind: registry.ErrDenied}, context.DeadlineExceeded},
+	} {
+		for _, err := range errs {
+			if got := KindOf(err); got != want {
+				t.Errorf("%v: kind %d, want %d", err, got, want)
+			}
+		}
+	}
+}
+
+// Gaps make a plan partial, whatever else is in it; a plan whose every removal
+// was refused is refused; a refusal beside steps leaves the rest standing.
+func TestWhatAPlanMeans(t *testing.T) {
+	gap, refusal := plan.Notice{Type: "gap"}, plan.Notice{Type: "refusal"}
+	steps := []plan.Step{{}}
+	for name, test := range map[string]struct {
+		p    plan.Plan
+		kind Kind
+		good bool
+	}{
+		"nothing to do":         {plan.Plan{}, 0, true},
+		"steps":                 {plan.Plan{Steps: steps}, 0, true},
+		"a warning":             {plan.Plan{Steps: steps, Notices: []plan.Notice{{Type: "warning"}}}, 0, true},
+		"a gap":                 {plan.Plan{Notices: []plan.Notice{gap}}, Partial, false},
+		"a gap and steps":       {plan.Plan{Steps: steps, Notices: []plan.Notice{gap}}, Partial, false},
+		"a gap and a refusal":   {plan.Plan{Notices: []plan.Notice{refusal, gap}}, Partial, false},
+		"refused as a whole":    {plan.Plan{Notices: []plan.Notice{refusal}}, Refused, false},
+		"refused in one place":  {plan.Plan{Steps: steps, Notices: []plan.Notice{refusal}}, 0, true},
+		"two refusals, a steps": {plan.Plan{Steps: steps, Notices: []plan.Notice{refusal, refusal}}, 0, true},
+	} {
+		err := verdictOf(&test.p)
+		if (err == nil) != test.good || err != nil && KindOf(err) != test.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestWhatARunMeans(t *testing.T) {
+	p := &plan.Plan{Steps: []plan.Step{{Seq: 1}, {Seq: 2}}}
+	outcome := func(seq int, status journal.Status) journal.Outcome {
+		return journal.Outcome{Seq: seq, Status: status}
+	}
+	both := []journal.Outcome{outcome(1, journal.Done), outcome(2, journal.AlreadyGone)}
+	for name, test := range map[string]struct {
+		result Result
+		kind   Kind
+		good   bool
+	}{
+		"all done":                {Result{Outcomes: both}, 0, true},
+		"one changed":             {Result{Outcomes: []journal.Outcome{both[0], outcome(2, journal.Changed)}}, Partial, false},
+		"one failed":              {Result{Outcomes: []journal.Outcome{both[0], outcome(2, journal.Failed)}}, Partial, false},
+		"one unknown":             {Result{Outcomes: []journal.Outcome{both[0], outcome(2, journal.Unknown)}}, Partial, false},
+		"one missing":             {Result{Outcomes: both[:1]}, Partial, false},
+		"interrupted":             {Result{Outcomes: both[:1], Interrupted: true}, Interrupted, false},
+		"damaged":                 {Result{Outcomes: both, Damaged: true}, Damaged, false},
+		"damaged and not done":    {Result{Outcomes: both[:1], Damaged: true}, Damaged, false},
+		"damaged and interrupted": {Result{Outcomes: both[:1], Damaged: true, Interrupted: true}, Damaged, false},
+	} {
+		err := resultKind(p, test.result)
+		if (err == nil) != test.good || err != nil && KindOf(err) != test.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"denied":    {&registry.Error{Kind: registry.ErrDenied, Op: "sign in"}, "docker login r.example.com"},
+		"down":      {&registry.Error{Kind: registry.ErrUnavailable, Op: "sign in"}, "Check that r.example.com is the right address"},
+		"broken":    {&registry.Error{Kind: registry.ErrUnavailable, Op: "read", Status: 503}, "trouble of its own"},
+		"throttled": {&registry.Error{Kind: registry.ErrThrottled, Op: "read"}, "--rate"},
+		"hinted":    {&registry.Error{Kind: registry.ErrDenied, Op: "read", Hint: "Own words."}, "Own words."},
+		"other":     {errors.New("x"), "x"},
+	} {
+		got := advise("r.example.com", test.err)
+		if !strings.Contains(got.Error(), test.want) || !errors.Is(got, test.err) {
+			t.Errorf("%s: %v", name, got)
+		}
+		if name == "hinted" && strings.Contains(got.Error(), "docker login") {
+			t.Errorf("%s: two advices: %v", name, got)
+		}
+	}
+	if advise("r", nil) != nil {
+		t.Error("advice without an error")
+	}
+}
+
+func TestExpiredPlansAreRefusedBeforeAnythingIsAsked(t *testing.T) {
+	a := testApp(t)
+	p := somePlan()
+	p.Header.Expires = noon.Add(-time.Second)
+	if err := a.CheckFresh(p); KindOf(err) != Refused || !errors.Is(err, apply.ErrStale) {
+		t.Errorf("%v", err)
+	}
+	if _, err := a.Apply(t.Context(), ApplyRequest{Plan: p}); KindOf(err) != Refused {
+		t.Errorf("%v", err)
+	}
+}
