@@ -212,7 +212,7 @@ func TestReclaimWithoutWaiting(t *testing.T) {
 			t.Fatal(err)
 		}
 		said := strings.Join(report.Warnings, "\n")
-		if report.Steps[0].Result != "started" || report.Steps[len(report.Steps)-1].Result != "" || !strings.Contains(said, "--wait") || !strings.Contains(said, "every Docker repository") {
+		if report.Steps[0].Result != "started" || report.Steps[len(report.Steps)-1].Result != "" || !strings.Contains(said, "--wait=false") || !strings.Contains(said, "every Docker repository") {
 			t.Errorf("%+v %s", report.Steps, said)
 		}
 		if n := s.Count(nexustest.ClassTasks, http.MethodPost); n != 1 {

@@ -28,7 +28,7 @@ func (p *Reclamation) Run(ctx context.Context) (ReclaimReport, error) {
 	for i := range report.Steps {
 		step := &report.Steps[i]
 		if !p.opts.Wait && step.Type != typeGC && step.Type != typeGCCustom {
-			report.Warnings = append(report.Warnings, fmt.Sprintf("task %q has to wait for the garbage collection and was not run: use --wait", step.Task))
+			report.Warnings = append(report.Warnings, fmt.Sprintf("task %q has to wait for the garbage collection and was not run: leave out --wait=false", step.Task))
 			continue
 		}
 		err := p.step(within, step)
