@@ -20,7 +20,7 @@ func (a *App) Policy(flags policy.Flags, given bool) (*policy.Policy, error) {
 		}
 		return parsePolicy("flags", text)
 	}
-	if !a.file.Policies {
+	if !a.file.Policies && a.opts.Config == "" {
 		where := "no policy is given"
 		if a.file.Path != "" {
 			where = a.file.Path + " has no policies"

@@ -20,7 +20,7 @@ type Names struct {
 	prefixes []prefix // longest first
 }
 
-type prefix struct{ written, registry, path string }
+type prefix struct{ written, registry string }
 
 // Registry is one registry that references may point at: its name in
 // inventories and the addresses it is reached under (hosts or base URLs).

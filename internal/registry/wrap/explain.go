@@ -14,6 +14,8 @@ import (
 
 // Explain turns what went wrong on the way to a registry into a cause without
 // URLs (those of redirects carry signatures) and a sentence on what to do.
+//
+//lint:ignore ST1008 the error is what is explained, not a failure to explain
 func Explain(err error, host string) (cause error, hint string) {
 	for {
 		wrapped, ok := err.(*url.Error)

@@ -86,8 +86,8 @@ func (f Fault) err() error {
 // fails.
 func (f Fault) impossible() error { return fmt.Errorf("fault: %q cannot happen to %s", f.Kind, f.Op) }
 
-// Crash is what a crash panics with, and the error of every call after one.
-var Crash = errors.New("the process has crashed")
+// ErrCrash is what a crash panics with, and the error of every call after one.
+var ErrCrash = errors.New("the process has crashed")
 
 // Script is a set of faults with the calls that were counted so far. Every
 // reader and mutator that it wraps shares them. It is safe for concurrent use.
@@ -99,7 +99,7 @@ type Script struct {
 	delayed []*delayed
 	crashed bool
 	// OnCrash is called in place of a panic. After it the registry cannot be
-	// reached any more: every call fails with Crash. Set it before use.
+	// reached any more: every call fails with ErrCrash. Set it before use.
 	OnCrash func()
 }
 
@@ -131,7 +131,7 @@ func (s *Script) match(op call.Op, repository, reference string) (Fault, bool, e
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.crashed {
-		return Fault{}, false, Crash
+		return Fault{}, false, ErrCrash
 	}
 	var found *Fault
 	for i := range s.faults {
@@ -199,10 +199,10 @@ func (s *Script) crash() error {
 	s.crashed = true
 	s.mu.Unlock()
 	if s.OnCrash == nil {
-		panic(Crash)
+		panic(ErrCrash)
 	}
 	s.OnCrash()
-	return Crash
+	return ErrCrash
 }
 
 // look lets the registry forget what it was told to delete long enough ago.

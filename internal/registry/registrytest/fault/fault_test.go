@@ -49,8 +49,8 @@ func TestWritesGoWrongAsTold(t *testing.T) {
 		{fault.Refuse, registry.ErrUnavailable, false},
 		{fault.LoseAnswer, registry.ErrUnavailable, true},
 		{fault.Lie, nil, false},
-		{fault.CrashBefore, fault.Crash, false},
-		{fault.CrashAfter, fault.Crash, true},
+		{fault.CrashBefore, fault.ErrCrash, false},
+		{fault.CrashAfter, fault.ErrCrash, true},
 	} {
 		t.Run(test.kind.String(), func(t *testing.T) {
 			m, _ := load()
@@ -68,7 +68,7 @@ func TestWritesGoWrongAsTold(t *testing.T) {
 				t.Errorf("gone: %v, want %v", gone, test.gone)
 			}
 			err := untag(t.Context(), mutator, "c")
-			if crashed != errors.Is(err, fault.Crash) || crashed != there(t, m.Reader(), "c") {
+			if crashed != errors.Is(err, fault.ErrCrash) || crashed != there(t, m.Reader(), "c") {
 				t.Errorf("the third call after crash=%v: %v", crashed, err)
 			}
 			if unused := script.Unused(); len(unused) > 0 {
@@ -82,7 +82,7 @@ func TestACrashIsAPanicUnlessCaught(t *testing.T) {
 	m, digest := load()
 	script := fault.New(fault.Fault{Op: call.DeleteManifest, Kind: fault.CrashAfter})
 	defer func() {
-		if got := recover(); got != fault.Crash {
+		if got := recover(); got != fault.ErrCrash {
 			t.Errorf("recovered %v", got)
 		}
 		if there(t, m.Reader(), "a") {

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"io"
 	"log"
-	"net/http"
 	"os"
 	"testing"
 
@@ -71,7 +70,7 @@ func Olareg(t testing.TB) *server.Server {
 // anything is taken.
 func GoContainerRegistry(t testing.TB) *server.Server {
 	t.Helper()
-	var handler http.Handler = ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
+	handler := ggcr.New(ggcr.Logger(log.New(io.Discard, "", 0)))
 	s, err := server.Serve(t.Context(), "go-containerregistry", "0.22.1", handler, nil)
 	return closing(t, s, err)
 }
