@@ -17,8 +17,8 @@ import (
 // learned is a gap. What is known is not asked for again.
 //
 // In registries that delete components only the indexes are read, and only
-// where attachments are about: a signature stays as long as some index lists
-// what it signs.
+// where an attachment belongs to something that may go or has no tag: a
+// signature stays as long as some index lists what it signs.
 func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Digest) (*Repository, error) {
 	deeper := *repo
 	deeper.Tags, deeper.Gaps = slices.Clone(repo.Tags), slices.Clone(repo.Gaps)
@@ -36,7 +36,7 @@ func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Di
 	components := s.info.Capabilities.ComponentDelete == registry.SupportYes
 	r.recall()
 	if components {
-		r.readIndexes()
+		r.readIndexes(removed)
 	} else {
 		r.readMentions()
 		r.deep = newDescent(r)
@@ -66,14 +66,21 @@ func (r *reading) recall() {
 	}
 }
 
-// readIndexes reads whatever may be an index, if there are attachments whose
-// fate depends on it.
-func (r *reading) readIndexes() {
-	attached := slices.ContainsFunc(r.repo.Tags, func(t Tag) bool {
-		_, ok := r.repo.AttachmentOf(&t)
-		return ok
-	})
-	if !attached {
+// readIndexes reads whatever may be an index, if there is an attachment of
+// something that may go or that no tag points at: an index may list it. Reading
+// counts as a use of the index there, so nothing is read for less.
+func (r *reading) readIndexes(removed []oci.Digest) {
+	staying := map[oci.Digest]bool{}
+	for i := range r.repo.Tags {
+		staying[r.repo.Tags[i].Digest] = true
+	}
+	for _, digest := range removed {
+		delete(staying, digest)
+	}
+	if !slices.ContainsFunc(r.repo.Tags, func(t Tag) bool {
+		subject, ok := r.repo.AttachmentOf(&t)
+		return ok && !staying[subject]
+	}) {
 		return
 	}
 	for i := range r.repo.Tags {

@@ -173,6 +173,29 @@ func TestComponentsWithAttachmentsHaveTheirIndexesRead(t *testing.T) {
 	want(t, m, map[call.Op]int{call.Manifest: 1})
 }
 
+// Reading a manifest counts as a use where components are deleted, so a
+// signature of what stays is no reason to read anything.
+func TestASignatureOfWhatStaysIsNoReasonToReadIndexes(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	r := w.Repository("app")
+	stays, goes := r.Image(world.Image{Created: days(40)}), r.Image(world.Image{Created: days(60)})
+	r.Tag("1-amd64", stays)
+	r.Tag("1", r.Index(world.Index{Children: []*world.Manifest{stays}}))
+	r.Tag("old", goes)
+	r.Cosign(stays.Digest, "sig")
+	for tag := range r.Tags {
+		r.Pushed[tag] = w.Now
+	}
+	m := memory.Load(w, memory.Options{Rich: true, PushTimes: true, Components: true})
+	s := scanner(t, m, inventory.Options{})
+	repo := only(t, s, graph)
+	m.Forget()
+	if _, err := s.Deepen(context.Background(), repo, []oci.Digest{goes.Digest}); err != nil {
+		t.Fatal(err)
+	}
+	want(t, m, map[call.Op]int{})
+}
+
 func TestOrphansAreLookedForOnDemand(t *testing.T) {
 	w := world.New(world.DefaultNow)
 	r := w.Repository("app")
