@@ -40,16 +40,16 @@ func acr(data []byte, d *draft) error {
 		return fmt.Errorf("--keep is not a number from 0")
 	}
 	if values["dry-run"] != nil {
-		d.note(Differs, "--dry-run", "the command only shows what this policy removes, and regkeep removes it")
+		d.note(Wider, "--dry-run", "the command only shows what this policy removes, and regkeep removes it")
 	}
 	if values["include-locked"] == nil {
-		d.note(Differs, "--include-locked", "without it the command skips what is locked; regkeep may plan to remove it, and the registry refuses")
+		d.note(Wider, "--include-locked", "without it the command skips what is locked; regkeep may plan to remove it, and the registry refuses")
 	} else {
 		d.note(Stricter, "--include-locked", "regkeep unlocks nothing: what is locked stays")
 	}
 	_, untagged := values["untagged"]
 	if !untagged {
-		d.note(Differs, "--untagged", "without it the command leaves the manifests of removed tags, to be pulled by digest; regkeep deletes a manifest with its last tag")
+		d.note(Wider, "--untagged", "without it the command leaves the manifests of removed tags, to be pulled by digest; regkeep deletes a manifest with its last tag")
 	}
 	var order []string
 	filters := map[string][]string{}

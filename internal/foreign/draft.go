@@ -2,7 +2,9 @@ package foreign
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,8 +42,13 @@ func (d *draft) note(kind Kind, where, format string, args ...any) {
 	d.notes = append(d.notes, Note{Where: where, Kind: kind, Text: fmt.Sprintf(format, args...)})
 }
 
+// result puts the notes that a person must act upon first.
 func (d *draft) result() (Result, error) {
 	d.note(Stricter, "", "regkeep keeps the tag latest and the last image of every repository; write protect: [] and floor: 0 where that is not wanted")
+	urgency := []Kind{Wider, Dropped}
+	slices.SortStableFunc(d.notes, func(a, b Note) int {
+		return cmp.Compare(uint(slices.Index(urgency, a.Kind)), uint(slices.Index(urgency, b.Kind)))
+	})
 	text := d.yaml()
 	if _, err := policy.Parse("imported.yaml", text); err != nil {
 		return Result{}, fmt.Errorf("the policy cannot be written down: %w", err)

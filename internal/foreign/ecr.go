@@ -47,7 +47,7 @@ func ecr(data []byte, d *draft) error {
 		original.Rules[i].where = fmt.Sprintf("rules[%d]", i)
 	}
 	slices.SortStableFunc(original.Rules, func(a, b ecrRule) int { return cmp.Compare(a.Priority, b.Priority) })
-	d.note(Stricter, "", "a lifecycle policy belongs to one repository, which it does not name: put its name in the place of \"**\"")
+	d.note(Wider, "", "a lifecycle policy belongs to one repository, which it does not name: put its name in the place of \"**\", or it governs all of them")
 	g := governing{repositories: []string{"**"}}
 	var shields []item
 	for i, r := range original.Rules {

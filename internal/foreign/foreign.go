@@ -1,9 +1,10 @@
 // Package foreign turns retention policies of other tools into policy files.
 //
-// It promises that an imported policy removes nothing that the original, by
-// its documented meaning, would keep: what cannot be said is left out, so that
-// it is kept, and a Note says so. It does not know registries and reads no
-// files; whether the original is in force anywhere is none of its business.
+// It promises that an imported policy, in the repositories of the original,
+// removes no tag and no untagged manifest that the original, by its documented
+// meaning, would keep: what cannot be said is left out, so that it is kept, and
+// a Note says so. It does not know registries and reads no files; where the
+// original is in force it can only tell if the original says so.
 package foreign
 
 import (
@@ -16,13 +17,15 @@ import (
 type Kind string
 
 // Kinds of notes. Stricter: less is removed than by the original. Dropped:
-// nothing is removed for this part. Differs: the same tags go, but the registry
-// is left in another state than the original leaves it in.
+// nothing is removed for this part. Wider: the same rules reach further than
+// the original does, because of what stands outside of them (in which
+// repositories it is in force, that it only shows, what becomes of manifests);
+// a person has to look.
 const (
 	Exact    Kind = "exact"
 	Stricter Kind = "stricter"
 	Dropped  Kind = "dropped"
-	Differs  Kind = "differs"
+	Wider    Kind = "wider"
 )
 
 // Note is what became of one part of the original.
@@ -47,10 +50,9 @@ type Result struct {
 	Notes  []Note
 }
 
-// Incomplete says whether a note asks for a person's attention: something was
-// dropped, or leaves the registry in another state.
+// Incomplete says whether a part of the original was dropped.
 func (r Result) Incomplete() bool {
-	return slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Kind == Dropped || n.Kind == Differs })
+	return slices.ContainsFunc(r.Notes, func(n Note) bool { return n.Kind == Dropped })
 }
 
 // Format is one kind of original.

@@ -44,7 +44,7 @@ func gar(data []byte, d *draft) error {
 	if err := decode(data, &policies); err != nil {
 		return err
 	}
-	d.note(Stricter, "", "cleanup policies belong to one repository, which they do not name: put PROJECT/REPOSITORY/** in the place of \"**\"")
+	d.note(Wider, "", "cleanup policies belong to one repository, which they do not name: put PROJECT/REPOSITORY in the place of \"**\" and \"*/*\", or they govern all of them")
 	var keep []item
 	var deletes []garPolicy
 	for i, p := range policies {

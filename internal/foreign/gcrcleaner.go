@@ -38,7 +38,7 @@ func gcrCleaner(data []byte, d *draft) error {
 		return errors.New("-keep is not a number from 0")
 	}
 	if values["dry-run"] != nil {
-		d.note(Differs, "-dry-run", "the command only shows what this policy removes, and regkeep removes it")
+		d.note(Wider, "-dry-run", "the command only shows what this policy removes, and regkeep removes it")
 	}
 	repositories, err := gcrRepositories(values)
 	if err != nil {

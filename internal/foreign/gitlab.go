@@ -43,7 +43,8 @@ func gitlab(data []byte, d *draft) error {
 	if err := decode(data, &p); err != nil {
 		return err
 	}
-	d.note(Stricter, "", "a cleanup policy belongs to one project, which it does not name: put its path, with /** behind it as well, in the place of \"**\"")
+	d.note(Wider, "", "a cleanup policy belongs to one project, which it does not name: put its path, and once more with /** behind it, in the place of \"**\", or it governs all projects")
+	d.note(Wider, "", "GitLab leaves the manifests of removed tags to its garbage collection; regkeep deletes a manifest with its last tag")
 	remove := p.Regex
 	if p.RegexDelete != "" {
 		remove = p.RegexDelete

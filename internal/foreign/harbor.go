@@ -62,7 +62,7 @@ func harbor(data []byte, d *draft) error {
 	if original.Algorithm != "or" && original.Algorithm != "" {
 		return fmt.Errorf("algorithm %q is not known", original.Algorithm)
 	}
-	d.note(Stricter, "", "a retention policy belongs to one project, which it does not name: put the name in the place of the first * of the repositories")
+	d.note(Wider, "", "a retention policy belongs to one project, which it does not name: put the name in the place of the first * of the repositories, or it governs all projects")
 	scopes := map[string]*harborScope{}
 	var order []string
 	for i, r := range original.Rules {

@@ -43,7 +43,7 @@ func genWorld(t *rapid.T) *world {
 		one := &image{name: fmt.Sprintf("image%d", i)}
 		n := min(rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "n"), len(tags))
 		one.tags, tags = tags[:n:n], tags[n:]
-		age := rapid.SampledFrom([]float64{0.5, 1, 2, 5, 7, 8, 10, 20, 30, 31, 45, 60, 90, 120, 400})
+		age := rapid.SampledFrom([]float64{0.5, 1, 2, 5, 7, 7.3, 8, 10, 20, 29.4, 30, 30.2, 31, 45, 60, 90, 120, 400})
 		built, pushed := age.Draw(t, "created"), age.Draw(t, "pushed")
 		one.pushed = ago(pushed)
 		one.created = ago(max(built, pushed)) // it is built before it is pushed

@@ -46,7 +46,7 @@ func nexus(data []byte, d *draft) error {
 		}
 		repositories := p.Repositories
 		if len(repositories) == 0 {
-			d.note(Stricter, where, "it does not name the repositories that have it: put them, each with /** behind, in the place of \"**\"")
+			d.note(Wider, where, "it does not name the repositories that have it: put them, each with /** behind, in the place of \"**\", or it governs all of them")
 			repositories = []string{""}
 		}
 		condition, why := p.removes(where, d)

@@ -76,7 +76,7 @@ func genNexus(t *rapid.T) []nexusPolicy {
 			p.SortBy = &sort
 		}
 		if regex := rapid.SampledFrom([]string{
-			"", "", "", "dev", ".*-1", "-1$", "/v2/.*/manifests/dev-.*", "^/v2/app/manifests/.*", "/manifests/v", "base/manifests/(?:v|x)", ".*/manifests/pr-[0-9]$", "app/manifests/dev", "^/v2", "/app", "a.*/manifests/.*1",
+			"", "", "", "dev", ".*-1", "-1$", "/v2/.*/manifests/dev-.*", "^/v2/app/manifests/.*", "/manifests/v", "base/manifests/(?:v|x)", ".*/manifests/pr-[0-9]$", "app/manifests/dev", "^/v2", "^v", "/manifests/1$", "/app", "a.*/manifests/.*1",
 		}).Draw(t, "regex"); regex != "" {
 			p.Regex = &regex
 		}
@@ -104,6 +104,8 @@ func TestNexusExamples(t *testing.T) {
 	expect(t, "nexus", `[{"name": "snapshots", "format": "docker", "criteriaAssetRegex": ".*-SNAPSHOT.*"}]`, w, "3.0-SNAPSHOT", "3.1-SNAPSHOT")
 	expect(t, "nexus", `[{"name": "one image", "format": "docker", "criteriaLastBlobUpdated": 60, "criteriaAssetRegex": "^/v2/app/manifests/[0-9].*"}]`, w, "1.0", "3.1-SNAPSHOT")
 	expect(t, "nexus", `[{"name": "another", "format": "docker", "criteriaAssetRegex": "^/v2/other/manifests/.*"}]`, w)
+	expect(t, "nexus", `[{"name": "all", "format": "docker", "criteriaLastBlobUpdated": 60}, {"name": "here", "format": "docker", "criteriaLastBlobUpdated": 5, "repositories": ["docker-hosted"]}]`,
+		w, "1.0", "2.0", "3.1-SNAPSHOT")
 	// The only way to spare latest in Nexus cannot be said in RE2.
 	result := expect(t, "nexus", `[{"name": "lookahead", "format": "docker", "criteriaAssetRegex": "^/v2/.*/manifests/(?!latest).*"}]`, w)
 	if !has(result.Notes, Dropped, "[0]") {

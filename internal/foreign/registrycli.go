@@ -27,7 +27,7 @@ func registryCLI(data []byte, d *draft) error {
 		return err
 	}
 	if values["dry-run"] != nil {
-		d.note(Differs, "--dry-run", "the command only shows what this policy removes, and regkeep removes it")
+		d.note(Wider, "--dry-run", "the command only shows what this policy removes, and regkeep removes it")
 	}
 	g := governing{}
 	if g.repositories, err = registryImages(values, d); err != nil {

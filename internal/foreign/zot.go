@@ -68,7 +68,7 @@ func zot(data []byte, d *draft) error {
 		return err
 	}
 	if original.DryRun {
-		d.note(Differs, "retention.dryRun", "zot only logs what this policy removes, and regkeep removes it")
+		d.note(Wider, "retention.dryRun", "zot only logs what this policy removes, and regkeep removes it")
 	}
 	for i, p := range original.Policies {
 		where := fmt.Sprintf("policies[%d]", i)
@@ -90,7 +90,7 @@ func zot(data []byte, d *draft) error {
 		if p.DeleteUntagged == nil || *p.DeleteUntagged {
 			d.note(Stricter, where, "untagged manifests stay: leave them to zot's garbage collection")
 		} else {
-			d.note(Differs, where+".deleteUntagged", "zot leaves the manifests of removed tags, to be pulled by digest; regkeep deletes a manifest with its last tag")
+			d.note(Wider, where+".deleteUntagged", "zot leaves the manifests of removed tags, to be pulled by digest; regkeep deletes a manifest with its last tag")
 		}
 		if err := p.entries(&g, where, d); err != nil {
 			d.note(Dropped, where, "%s; everything in its repositories stays", err)
