@@ -147,7 +147,7 @@ func (r ecrRule) condition(several bool) (condition, why string) {
 	case s.Count == "sinceImagePushed":
 		return "older_than: " + length, ""
 	case s.Count == "sinceImagePulled":
-		return "not_pulled_for: " + length, ""
+		return "", "ECR takes sinceImagePulled only for transitions, and counts from the return of an archived image, which regkeep does not see"
 	}
 	return "", fmt.Sprintf("regkeep does not see what countType %q counts", s.Count)
 }
