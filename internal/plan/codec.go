@@ -63,7 +63,10 @@ func Read(r io.Reader) (*Plan, error) {
 	for {
 		line, err := in.Next()
 		if errors.Is(err, io.EOF) {
-			return p, p.consistent()
+			if err := p.consistent(); err != nil {
+				return nil, err
+			}
+			return p, nil
 		}
 		if err != nil {
 			return nil, err

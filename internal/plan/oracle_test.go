@@ -179,8 +179,8 @@ func (o *oracle) built(digest oci.Digest) time.Time {
 	return at
 }
 
-// bytes that only doomed manifests reach, in the whole world.
-func bytes(w *world.World, doomed map[world.Node]bool) int64 {
+// bytesOf what only doomed manifests reach, in the whole world.
+func bytesOf(w *world.World, doomed map[world.Node]bool) int64 {
 	staying, going := map[oci.Digest]bool{}, map[oci.Digest]bool{}
 	for name, repo := range w.Repositories {
 		for digest, m := range repo.Manifests {

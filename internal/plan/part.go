@@ -143,7 +143,8 @@ func (p *planner) staying(tag *inventory.Tag) []string {
 	var names []string
 	for _, i := range p.tags[tag.Digest] {
 		other := &p.repo.Tags[i]
-		if other.Name != tag.Name && p.verdict(other) != policy.Remove && !p.doomed[other.Digest] {
+		stays := p.verdict(other) != policy.Remove || other.Problem != ""
+		if other.Name != tag.Name && stays && !p.doomed[other.Digest] {
 			names = append(names, other.Name)
 		}
 	}

@@ -1,7 +1,7 @@
 package plan_test
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -164,7 +164,7 @@ func TestWhatGoesIsWhatTheRulesSay(t *testing.T) {
 		for _, problem := range world.Check(before, b.registry.State(), expected) {
 			t.Fatal(problem)
 		}
-		if freed := bytes(d.w, expected.Doomed); p.Summary.BytesFreed < freed || p.Summary.BytesExact && p.Summary.BytesFreed != freed {
+		if freed := bytesOf(d.w, expected.Doomed); p.Summary.BytesFreed < freed || p.Summary.BytesExact && p.Summary.BytesFreed != freed {
 			t.Fatalf("%d bytes become free (exact: %v), it should be %d", p.Summary.BytesFreed, p.Summary.BytesExact, freed)
 		}
 		again := d.bench()
@@ -176,7 +176,7 @@ func TestWhatGoesIsWhatTheRulesSay(t *testing.T) {
 }
 
 func encoded(t failer, p *plan.Plan) []byte {
-	var out stdbytes.Buffer
+	var out bytes.Buffer
 	if err := plan.Write(&out, p, plan.All); err != nil {
 		t.Fatal(err)
 	}
@@ -207,10 +207,10 @@ func TestOrderChangesNothing(t *testing.T) {
 			}
 			shuffled[i].repo = &repo
 		}
-		if second := encoded(t, b.build(shuffled, gaps)); !stdbytes.Equal(first, second) {
+		if second := encoded(t, b.build(shuffled, gaps)); !bytes.Equal(first, second) {
 			t.Fatalf("two plans:\n%s\n%s", first, second)
 		}
-		if third := encoded(t, b.plan(t)); !stdbytes.Equal(first, third) {
+		if third := encoded(t, b.plan(t)); !bytes.Equal(first, third) {
 			t.Fatalf("scanned again, two plans:\n%s\n%s", first, third)
 		}
 	})
