@@ -26,7 +26,8 @@ type artifactoryRule struct {
 func artifactoryCleanup(data []byte, d *draft) error {
 	root, faults := document.Read(data)
 	if len(faults) > 0 {
-		return fmt.Errorf("line %d: %s", faults[0].Line, faults[0].Message)
+		// What is wrong may quote the password that stands in the same file.
+		return fmt.Errorf("line %d: the file cannot be read as YAML", faults[0].Line)
 	}
 	if root.Kind == document.Map && root.Field("artifactory-cleanup") != nil {
 		root = root.Field("artifactory-cleanup")

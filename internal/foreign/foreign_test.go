@@ -60,12 +60,27 @@ func TestDamagedOriginals(t *testing.T) {
 		}
 		result, err := Import(format, []byte(text))
 		if err != nil {
+			if strings.Contains(err.Error(), "cannot be written down") || strings.Contains(err.Error(), "hunter2") {
+				t.Fatalf("%v\n%s", err, text)
+			}
 			return
 		}
 		if _, err := policy.Parse("imported.yaml", result.Policy); err != nil {
 			t.Fatalf("%v\n%s", err, result.Policy)
 		}
 	})
+}
+
+// registry-cli takes -lUSER:PASSWORD as well as -l USER:PASSWORD.
+func TestJoinedSecretsAreNotTold(t *testing.T) {
+	for format, command := range map[string]string{"registry-cli": "registry.py -luser:hunter --delete", "acr": "acr purge -phunter --filter a:b --ago 1d", "gcr-cleaner": "gcr-cleaner-cli -tokenhunter -repo x/y"} {
+		if _, err := Import(format, []byte(command)); err == nil || strings.Contains(err.Error(), "hunter") {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+	if _, err := Import("acr", []byte("acr purge --filtre a:b --ago 1d")); err == nil || !strings.Contains(err.Error(), "--filtre") {
+		t.Error(err)
+	}
 }
 
 // What other tools let people write as a description cannot become a rule.

@@ -129,7 +129,7 @@ func gcrRepositories(values map[string][]string) ([]string, error) {
 			case name == "":
 				continue
 			case values["recursive"] == nil && (!found || path == ""):
-				return nil, fmt.Errorf("-repo %s names no repository", name)
+				return nil, errors.New("-repo names no repository but a registry; that needs -recursive")
 			case path == "":
 				repositories = append(repositories, "**")
 			case values["recursive"] != nil:

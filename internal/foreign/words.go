@@ -97,11 +97,11 @@ func flags(words []string, known []flag) (map[string][]string, error) {
 	for i := 0; i < len(words); i++ {
 		name, value, joined := strings.Cut(strings.TrimLeft(words[i], "-"), "=")
 		if !strings.HasPrefix(words[i], "-") {
-			return nil, fmt.Errorf("word %d is neither a flag nor the value of one", i+1)
+			return nil, fmt.Errorf("word %d behind the command is neither a flag nor the value of one", i+1)
 		}
 		at := slices.IndexFunc(known, func(f flag) bool { return slices.Contains(f.names, name) })
 		if at < 0 {
-			return nil, fmt.Errorf("the flag -%s is not known", name)
+			return nil, unknownFlag(i, words[i], name)
 		}
 		f := known[at]
 		got := values[f.names[0]]
@@ -132,6 +132,15 @@ func flags(words []string, known []flag) (map[string][]string, error) {
 		values[f.names[0]] = got
 	}
 	return values, nil
+}
+
+// unknownFlag names a long flag. A short one may have its value joined to it,
+// such as -lUSER:PASSWORD.
+func unknownFlag(at int, word, name string) error {
+	if !strings.HasPrefix(word, "--") || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz-") != "" {
+		return fmt.Errorf("word %d behind the command is a flag that is not known", at+1)
+	}
+	return fmt.Errorf("the flag --%s is not known", name)
 }
 
 // last value of a flag, or what it is without.
