@@ -176,11 +176,9 @@ func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, s
 //
 // via is a tag that points to it now.
 func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journal.Status, string, error) {
-	tags := slices.Clone(a.Takes)
-	if a.Tag != "" {
-		tags = append(tags, a.Tag)
+	if raw, early := a.kept[a.Seq]; early {
+		return &raw, "", "", nil
 	}
-	slices.Sort(tags)
 	stays := a.Action == plan.Untag && len(a.Siblings) > 0
 	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {
 		return nil, "", "", nil
@@ -195,17 +193,60 @@ func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journ
 	if err != nil {
 		return nil, journal.Refused, fmt.Sprintf("it cannot be archived, so it stays: %v", err), nil
 	}
-	entry := archive.Entry{
-		Run: a.id, Seq: a.Seq, Registry: a.registry, Repository: a.name, Manifest: raw, Tags: slices.Compact(tags), At: a.Now(),
-	}
-	if err := a.Archive.Keep(ctx, entry, a.reader); err != nil {
+	if err := a.archive(ctx, a.Step, raw); err != nil {
 		var answer *registry.Error
 		if errors.As(err, &answer) {
 			return nil, journal.Refused, fmt.Sprintf("it cannot be archived, so it stays: %v", err), nil
 		}
-		return nil, "", "", fmt.Errorf("step %d: the archive could not be written, so nothing more is done: %w", a.Seq, err)
+		return nil, "", "", err
 	}
 	return &raw, "", "", nil
+}
+
+func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManifest) error {
+	tags := slices.Clone(s.Takes)
+	if s.Tag != "" {
+		tags = append(tags, s.Tag)
+	}
+	slices.Sort(tags)
+	entry := archive.Entry{
+		Run: r.id, Seq: s.Seq, Registry: r.registry, Repository: r.name, Manifest: raw, Tags: slices.Compact(tags), At: r.Now(),
+	}
+	if err := r.Archive.Keep(ctx, entry, r.reader); err != nil {
+		return fmt.Errorf("step %d: the archive could not be written, so nothing more is done: %w", s.Seq, err)
+	}
+	return nil
+}
+
+// archiveAttachments keeps the attachments before their subjects go: some
+// registries delete them along (Harbor).
+func (r *repository) archiveAttachments(ctx context.Context, open []plan.Step) error {
+	for _, s := range open {
+		if s.Why != "attachment" || s.Action != plan.DeleteManifest {
+			continue
+		}
+		via := ""
+		if len(s.Takes) > 0 {
+			via = s.Takes[0]
+		}
+		raw, err := r.fetch(ctx, s.Digest, via)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			err = r.archive(ctx, s, raw)
+		}
+		var answer *registry.Error
+		switch {
+		case err == nil:
+			r.kept[s.Seq] = raw
+		case !errors.As(err, &answer):
+			return &fatalError{err}
+		case r.can.CascadeReferrers != registry.SupportNo:
+			return fmt.Errorf("attachment %s cannot be archived before its subject goes: %w", s.Digest, err)
+		}
+	}
+	return nil
 }
 
 // intend writes down what is about to happen.

@@ -28,6 +28,8 @@ type repository struct {
 	// guarded are digests that must stay, with the reason: something that stays
 	// leads to them.
 	guarded map[oci.Digest]guardian
+	// kept are manifests that were archived before their step.
+	kept map[int]oci.RawManifest
 	// gone are digests that this process saw go.
 	gone map[oci.Digest]bool
 	// stopped says why nothing more is tried here.
@@ -43,7 +45,7 @@ func newRepository(e *executor, registryName, name string) *repository {
 	given := e.Registries[registryName]
 	r := &repository{
 		executor: e, registry: registryName, name: name, reader: given.Reader, mutator: given.Mutator,
-		guarded: map[oci.Digest]guardian{}, gone: map[oci.Digest]bool{},
+		guarded: map[oci.Digest]guardian{}, gone: map[oci.Digest]bool{}, kept: map[int]oci.RawManifest{},
 	}
 	for _, info := range e.Plan.Header.Registries {
 		if info.Name == registryName {

@@ -99,17 +99,17 @@ func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Stat
 	if err != nil {
 		return journal.Failed, err.Error(), nil
 	}
-	var missing []string
 	for _, child := range m.Children {
 		found, err := a.head(ctx, string(child.Digest))
 		if err != nil {
 			return a.blind(err)
 		}
 		if found.Digest == "" {
-			missing = append(missing, "manifest "+string(child.Digest))
+			return journal.Refused, fmt.Sprintf("manifest %s below it is not back", child.Digest), nil
 		}
 	}
-	for _, blob := range blobs(m) {
+	var missing []string
+	for _, blob := range m.Stored() {
 		there, err := a.hasBlob(ctx, blob.Digest)
 		if err != nil {
 			return a.blind(err)
@@ -119,7 +119,7 @@ func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Stat
 		}
 		content, size, err := a.Archive.Blob(ctx, blob.Digest)
 		if errors.Is(err, archive.ErrNotKept) {
-			missing = append(missing, "blob "+string(blob.Digest))
+			missing = append(missing, string(blob.Digest))
 			continue
 		}
 		if err != nil {
@@ -133,29 +133,9 @@ func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Stat
 		}
 	}
 	if len(missing) > 0 {
-		return journal.Blocked, fmt.Sprintf("manifest %s needs what is gone from registry and archive: %s", a.Digest, strings.Join(missing, ", ")), nil
+		return journal.Blocked, fmt.Sprintf("manifest %s needs blobs that are gone from registry and archive: %s", a.Digest, strings.Join(missing, ", ")), nil
 	}
 	return "", "", nil
-}
-
-// blobs are config and layers, as far as the registry itself holds them.
-func blobs(m oci.Manifest) []oci.Descriptor {
-	var needed []oci.Descriptor
-	if m.Config != nil {
-		needed = append(needed, *m.Config)
-	}
-	for _, layer := range m.Layers {
-		if !foreign(layer.MediaType) {
-			needed = append(needed, layer)
-		}
-	}
-	return needed
-}
-
-// foreign layers are fetched from elsewhere and may be absent
-// (image-spec layer.md, "Non-Distributable Layers").
-func foreign(mediaType string) bool {
-	return strings.Contains(mediaType, "nondistributable") || strings.Contains(mediaType, ".foreign.")
 }
 
 // hasBlob opens a blob and reads nothing of it.

@@ -39,7 +39,10 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 	if err := r.keepBaseline(ctx, stay); err != nil {
 		return err
 	}
-	return r.learn(ctx, open)
+	if err := r.learn(ctx, open); err != nil {
+		return err
+	}
+	return r.archiveAttachments(ctx, open)
 }
 
 // survey lists the tags again and resolves every one of them, and every tag

@@ -110,7 +110,7 @@ func (r *repository) behind(ctx context.Context, top oci.Descriptor, tag string)
 				return nil, nil, err
 			}
 			if m, decoded := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil && decoded == nil {
-				for _, blob := range blobs(m) {
+				for _, blob := range m.Stored() {
 					needed = append(needed, blob.Digest)
 				}
 			}
