@@ -18,6 +18,12 @@ type Options struct {
 	NoUntag bool
 	// RemoveOrphans: attachments whose subject is missing go.
 	RemoveOrphans bool
+	// ListsUntagged: the registry lists every manifest. Where it does not, what
+	// no tag leads to is unseen and has no say.
+	ListsUntagged bool
+	// NoReferrers: there is no referrers API, so a referrer is seen only if a
+	// tag leads to it.
+	NoReferrers bool
 	// ManifestTimes: the registry tells when manifests were pushed.
 	ManifestTimes bool
 }
@@ -25,9 +31,19 @@ type Options struct {
 // Expect says which tags and manifests should go, given the verdicts on the
 // roots.
 func Expect(w *world.World, verdicts Verdicts, options Options) world.Expectation {
-	expected := world.Expectation{Removed: map[world.Ref]bool{}, Doomed: map[world.Node]bool{}}
+	expected := world.Expectation{Removed: map[world.Ref]bool{}, Doomed: map[world.Node]bool{}, Unseen: map[world.Node]bool{}}
 	for _, name := range w.Names() {
-		f := newFate(w.Repositories[name], verdicts, options)
+		seen := w.Repositories[name]
+		if !options.ListsUntagged {
+			seen = visible(seen, !options.NoReferrers)
+		}
+		for digest := range w.Repositories[name].Manifests {
+			if seen.Manifests[digest] == nil {
+				expected.Unseen[world.Node{Repository: name, Digest: digest}] = true
+			}
+		}
+		f := newFate(seen, verdicts, options)
+		f.all = w.Repositories[name]
 		f.decide()
 		for tag, digest := range f.repo.Tags {
 			root := f.roots[tag]
@@ -46,6 +62,39 @@ func Expect(w *world.World, verdicts Verdicts, options Options) world.Expectatio
 		}
 	}
 	return expected
+}
+
+// visible is the part of a repository that its tags lead to: by children, and by
+// referrers where they are listed. What an attachment hangs on is not looked
+// at for its own sake.
+func visible(r *world.Repository, referrers bool) *world.Repository {
+	seen := *r
+	seen.Manifests = map[oci.Digest]*world.Manifest{}
+	add := func(digest oci.Digest) (grown bool) {
+		if m := r.Manifests[digest]; m != nil && seen.Manifests[digest] == nil {
+			seen.Manifests[digest] = m
+			return true
+		}
+		return false
+	}
+	for _, digest := range r.Tags {
+		add(digest)
+	}
+	for grown := true; grown; {
+		grown = false
+		for digest, m := range r.Manifests {
+			if seen.Manifests[digest] == nil {
+				if referrers && seen.Manifests[m.Subject] != nil {
+					grown = add(digest) || grown
+				}
+				continue
+			}
+			for _, child := range m.Children {
+				grown = add(child.Digest) || grown
+			}
+		}
+	}
+	return &seen
 }
 
 // Freed is how many bytes of blobs only doomed manifests reach, each blob once
@@ -74,7 +123,8 @@ func Freed(w *world.World, expected world.Expectation) int64 {
 
 // fate of the manifests of one repository.
 type fate struct {
-	repo     *world.Repository
+	repo     *world.Repository // what is seen of it
+	all      *world.Repository
 	verdicts Verdicts
 	options  Options
 	roots    map[string]bool             // tags that are roots
@@ -120,6 +170,8 @@ func (f *fate) decide() {
 		for _, subject := range subjects {
 			switch {
 			case f.repo.Manifests[subject] != nil:
+			case f.all.Manifests[subject] != nil:
+				f.survives[digest] = true // its subject is unseen, so it stays
 			case f.options.RemoveOrphans:
 				f.reached[digest] = true
 			default:

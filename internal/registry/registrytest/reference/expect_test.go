@@ -103,7 +103,7 @@ func TestFatesByHand(t *testing.T) {
 	expected = reference.Expect(w, removing(w, "old", "nested", "sibling"), options)
 	check(t, expected, m, gone, []string{"old", "nested", "sbom-tag", cosign})
 
-	options = reference.Options{Now: now, RemoveOrphans: true}
+	options = reference.Options{Now: now, RemoveOrphans: true, ListsUntagged: true}
 	orphan := ""
 	for tag, digest := range r.Tags {
 		if digest == m["cosign orphan"].Digest {

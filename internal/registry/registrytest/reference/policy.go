@@ -81,6 +81,7 @@ type Policy struct {
 	Everything bool // remove whatever the age, in place of OlderThan
 	Newest     int
 	Tags       []string // which tags the rule claims; none: all
+	Untagged   bool     // the rule claims untagged manifests too, where they are listed
 	Keep       []string // tags that the rule keeps
 	Protect    []string // tags that nothing removes
 	// Unprotected lifts the protection of the tag "latest" (protect: []).
@@ -115,7 +116,7 @@ func (p Policy) repository(r *world.Repository, now time.Time, verdicts Verdicts
 	times := p.times(r, roots, now)
 	var claimed []Root
 	for _, root := range roots {
-		if root.Tag != "" && (len(p.Tags) == 0 || matches(p.Tags, root.Tag)) {
+		if root.Tag == "" && p.Untagged || root.Tag != "" && (len(p.Tags) == 0 || matches(p.Tags, root.Tag)) {
 			claimed = append(claimed, root)
 		}
 	}
@@ -170,8 +171,11 @@ func (p Policy) newest(claimed []Root, times map[Root]time.Time) map[Root]three 
 	among := map[Root]three{}
 	images := map[oci.Digest]time.Time{} // the latest of the roots on it
 	for _, root := range claimed {
-		if at := times[root]; at.After(images[root.Digest]) {
-			images[root.Digest] = at
+		images[root.Digest] = latest(images[root.Digest], times[root])
+	}
+	for _, root := range claimed {
+		if times[root].IsZero() && (!p.OldIfUnknown || images[root.Digest].IsZero()) {
+			delete(images, root.Digest) // its order is unknown, and so is that of its siblings
 		}
 	}
 	for _, root := range claimed {
@@ -265,22 +269,27 @@ func collapsed(pushed map[Root]time.Time, roots int) bool {
 
 // floor keeps the newest image, with all that tie, where none would certainly
 // stay. What is held is not certain: were its facts known, it might go. An
-// untagged manifest is no image here: children that a grace period left behind
-// must not stand in for the last tag when planning once more.
+// untagged manifest counts only where there are no tags: children that a grace
+// period left behind must not stand in for the last tag when planning once
+// more.
 func floor(roots []Root, times map[Root]time.Time, verdicts Verdicts) {
+	if slices.ContainsFunc(roots, func(root Root) bool { return root.Tag != "" }) {
+		roots = slices.DeleteFunc(slices.Clone(roots), func(root Root) bool { return root.Tag == "" })
+	}
 	images := map[oci.Digest]time.Time{}
+	unknown := map[oci.Digest]bool{} // might be the newest
 	for _, root := range roots {
-		if root.Tag == "" {
-			continue
-		}
 		if verdicts[root] == Keep {
 			return
 		}
 		images[root.Digest] = latest(images[root.Digest], times[root])
+		unknown[root.Digest] = unknown[root.Digest] || times[root].IsZero()
 	}
 	for _, root := range roots {
-		newer := slices.ContainsFunc(roots, func(other Root) bool { return images[other.Digest].After(images[root.Digest]) })
-		if root.Tag != "" && verdicts[root] == Remove && (!newer || images[root.Digest].IsZero()) {
+		newer := slices.ContainsFunc(roots, func(other Root) bool {
+			return !unknown[other.Digest] && images[other.Digest].After(images[root.Digest])
+		})
+		if verdicts[root] == Remove && (!newer || unknown[root.Digest]) {
 			verdicts[root] = Keep
 		}
 	}

@@ -25,6 +25,10 @@ type Expectation struct {
 	Removed map[Ref]bool
 	// Doomed manifests must be gone.
 	Doomed map[Node]bool
+	// Unseen manifests could not be known to whoever made the change: nothing
+	// leads to them and the registry does not list them. They must stay, but
+	// what they list may have gone.
+	Unseen map[Node]bool
 	// Partial: the change was stopped somewhere. What should be gone may still
 	// be there, but then it must be whole.
 	Partial bool
@@ -131,6 +135,9 @@ func (c *checker) manifest(digest oci.Digest) {
 		return
 	case !there:
 		c.report("manifest %s is gone and was not doomed", digest)
+		return
+	}
+	if c.expected.Unseen[Node{c.repository, digest}] {
 		return
 	}
 	c.whole(digest, "manifest "+string(digest), nil)

@@ -179,6 +179,24 @@ func TestCheckAfterAStopInTheMiddle(t *testing.T) {
 	}
 }
 
+// An untagged index that nobody can see loses a child and is not to blame on
+// anybody; it may not go itself.
+func TestCheckOfWhatNobodyCouldSee(t *testing.T) {
+	s := newScene()
+	unseen := s.repo.Index(world.Index{Children: []*world.Manifest{s.oldChild, s.image}})
+	before, _ := s.state()
+	after, c := s.state()
+	s.apply(c)
+	reports(t, world.Check(before, after, s.expected()), "lost manifest")
+	expected := s.expected()
+	expected.Unseen = map[world.Node]bool{{Repository: "app", Digest: unseen.Digest}: true}
+	for _, problem := range world.Check(before, after, expected) {
+		t.Error(problem)
+	}
+	delete(c.Manifests, unseen.Digest)
+	reports(t, world.Check(before, after, expected), "is gone and was not doomed")
+}
+
 // What was missing before is no loss.
 func TestCheckForgivesWhatWasMissingBefore(t *testing.T) {
 	s := newScene()

@@ -278,8 +278,11 @@ func (g *generator) times() {
 			t = g.options.Now.AddDate(0, 0, -200)
 		}
 		span := int(g.options.Now.Sub(t) / time.Minute)
-		if span <= 0 {
+		switch {
+		case t.After(g.options.Now.Add(24 * time.Hour)):
 			return g.options.Now
+		case span <= 0:
+			return t // the registry's clock is ahead too
 		}
 		return t.Add(time.Duration(g.IntN(span)) * time.Minute)
 	}
