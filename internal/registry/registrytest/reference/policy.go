@@ -113,6 +113,9 @@ func matches(patterns []string, tag string) bool {
 
 func (p Policy) repository(r *world.Repository, now time.Time, verdicts Verdicts) {
 	roots := Roots(r)
+	if !p.Untagged { // then nobody asks for them
+		roots = slices.DeleteFunc(roots, func(root Root) bool { return root.Tag == "" })
+	}
 	times := p.times(r, roots, now)
 	var claimed []Root
 	for _, root := range roots {
