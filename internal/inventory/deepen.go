@@ -140,12 +140,6 @@ func (d *descent) into(digest oci.Digest) {
 
 // learned is told of every manifest that was read.
 func (d *descent) learned(m *Manifest) {
-	if m.Subject != "" {
-		d.attached[m.Subject] = append(d.attached[m.Subject], m.Digest)
-		if d.entered[m.Subject] {
-			d.into(m.Digest)
-		}
-	}
 	if d.entered[m.Digest] {
 		d.below(m)
 	}

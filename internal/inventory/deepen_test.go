@@ -3,6 +3,8 @@ package inventory_test
 import (
 	"context"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -84,27 +86,35 @@ func TestDeepenAsksNothingTwice(t *testing.T) {
 	want(t, r, map[call.Op]int{})
 }
 
+// Others wait for the answer to the first question, however long it takes.
 func TestARegistryWithoutReferrersIsAskedOnce(t *testing.T) {
-	l := newLayered()
-	l.w.Repository("app").FallbackTags()
-	r := memory.Load(l.w, memory.Options{NoReferrers: true})
-	info := describe(t, r.Reader())
-	info.Capabilities.Referrers = 0
-	s := inventory.NewScanner(r.Reader(), info, inventory.Options{})
-	repo := only(t, s, graph)
-	r.Forget()
-	repo, err := s.Deepen(context.Background(), repo, []oci.Digest{l.index.Digest})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range []*world.Manifest{l.sbom, l.sig} {
-		if got := repo.Manifests[m.Digest]; got == nil || !got.Read {
-			t.Errorf("attachment %s was not found by its fallback tag", m.Digest)
+	synctest.Test(t, func(t *testing.T) {
+		l := newLayered()
+		l.w.Repository("app").FallbackTags()
+		r := memory.Load(l.w, memory.Options{NoReferrers: true})
+		info := describe(t, r.Reader())
+		info.Capabilities.Referrers = 0
+		s := inventory.NewScanner(r.Reader(), info, inventory.Options{})
+		repo := only(t, s, graph)
+		r.Forget()
+		r.Before(func(c call.Call) {
+			if c.Op == call.Referrers {
+				time.Sleep(time.Second)
+			}
+		})
+		repo, err := s.Deepen(context.Background(), repo, []oci.Digest{l.index.Digest})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if n := r.Counts()[call.Referrers]; n != 1 {
-		t.Errorf("asked for referrers %d times", n)
-	}
+		for _, m := range []*world.Manifest{l.sbom, l.sig} {
+			if got := repo.Manifests[m.Digest]; got == nil || !got.Read {
+				t.Errorf("attachment %s was not found by its fallback tag", m.Digest)
+			}
+		}
+		if n := r.Counts()[call.Referrers]; n != 1 {
+			t.Errorf("asked for referrers %d times", n)
+		}
+	})
 }
 
 func TestDeepenTurnsFailuresIntoGaps(t *testing.T) {

@@ -98,6 +98,20 @@ func TestAMissingConfigIsNoGap(t *testing.T) {
 	}
 }
 
+// The platform image whose config cannot be had might be the one built last.
+func TestAnIndexIsAsUnknownAsItsImages(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	repo := w.Repository("app")
+	amd, arm := repo.Image(world.Image{Created: days(30)}), repo.Image(world.Image{Created: days(1), Platform: "linux/arm64"})
+	repo.Tag("v1", repo.Index(world.Index{Children: []*world.Manifest{amd, arm}}))
+	r := memory.Load(w, memory.Options{})
+	script := fault.New(fault.Fault{Op: call.Blob, Reference: string(arm.Config), Err: registry.ErrNotFound})
+	got := only(t, inventory.NewScanner(script.Reader(r.Reader()), describe(t, r.Reader()), inventory.Options{}), configs)
+	if m := got.Manifests[got.Tags[0].Digest]; !m.Created.IsZero() || m.ConfigProblem == "" {
+		t.Errorf("the index was created %s, problem %q", m.Created, m.ConfigProblem)
+	}
+}
+
 func TestADeniedRepositoryIsNotAskedOn(t *testing.T) {
 	w := shared(200)
 	r := memory.Load(w, memory.Options{})

@@ -3,7 +3,10 @@ package inventory_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -153,5 +156,56 @@ func TestAnIndexWithProvenanceHasTheAgeOfItsImage(t *testing.T) {
 	got := only(t, scanner(t, r, inventory.Options{}), configs)
 	if m := got.Manifests[got.Tags[0].Digest]; world.At(m.Created) != days(40) {
 		t.Errorf("created %s", m.Created)
+	}
+}
+
+// A tag on its way may bring the child that an index has just named.
+func TestChildrenWaitUntilTheTagsHaveBroughtWhatTheyBring(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := world.New(world.DefaultNow)
+		repo := w.Repository("app")
+		amd := repo.Image(world.Image{Created: days(3)})
+		repo.Tag("index", repo.Index(world.Index{Children: []*world.Manifest{amd}}))
+		repo.Tag("slow", amd)
+		r := memory.Load(w, memory.Options{})
+		s := scanner(t, r, inventory.Options{Workers: 4})
+		r.Before(func(c call.Call) {
+			if c.Reference == "slow" {
+				time.Sleep(time.Second)
+			}
+		})
+		only(t, s, configs)
+		want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Manifest: 2, call.Blob: 1})
+	})
+}
+
+// again is another manifest with the config and layers of an image.
+func again(repo *world.Repository, image *world.Manifest, serial string) *world.Manifest {
+	body := strings.Replace(string(image.Body), `{"schemaVersion":2`, `{"schemaVersion":2,"annotations":{"serial":"`+serial+`"}`, 1)
+	m := world.Parse(image.MediaType, []byte(body))
+	repo.Manifests[m.Digest] = m
+	return m
+}
+
+func TestSharedConfigsAreReadOnce(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	repo := w.Repository("app")
+	image := repo.Image(world.Image{Created: days(3)})
+	repo.Tag("one", image)
+	repo.Tag("two", again(repo, image, "2"))
+	gone := repo.Index(world.Index{Children: []*world.Manifest{again(repo, image, "3")}})
+	repo.Tag("gone", gone)
+	r := memory.Load(w, memory.Options{})
+	s := scanner(t, r, inventory.Options{})
+	got := only(t, s, demand(func(*inventory.Repository) inventory.Want {
+		return inventory.Want{Graph: true, Config: func(tag string) bool { return tag != "gone" }}
+	}))
+	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Manifest: 3, call.Blob: 1})
+	got, err := s.Deepen(context.Background(), got, []oci.Digest{gone.Digest})
+	if err != nil || world.At(got.Manifests[gone.Digest].Created) != days(3) {
+		t.Errorf("error %v, %+v", err, got.Manifests[gone.Digest])
+	}
+	if n := r.Counts()[call.Blob]; n != 1 {
+		t.Errorf("read the config %d times", n)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,15 @@ func TestACutInventoryIsAnError(t *testing.T) {
 		if whole := n == len(lines)-1; whole != (err == nil) || !whole && !errors.Is(err, inventory.ErrTruncated) {
 			t.Errorf("%d of %d lines: error %v", n, len(lines), err)
 		}
+	}
+	saved, err := inventory.Load(bytes.NewReader(slices.Concat(lines[0], lines[len(lines)-2])))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err = range saved.Scan(context.Background(), names) {
+	}
+	if !errors.Is(err, inventory.ErrTruncated) {
+		t.Errorf("without its repository: error %v", err)
 	}
 	if _, err := inventory.Load(strings.NewReader(`{"type":"inventory","version":2}`)); !errors.Is(err, inventory.ErrVersion) {
 		t.Errorf("newer: error %v", err)

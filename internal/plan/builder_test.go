@@ -173,6 +173,9 @@ func TestBytesCountEachBlobOnceOverTheRegistry(t *testing.T) {
 	if want := bytesOf(w, doomed); p.Summary.BytesFreed != want || !p.Summary.BytesExact {
 		t.Errorf("%d bytes (exact: %v), want %d", p.Summary.BytesFreed, p.Summary.BytesExact, want)
 	}
+	if newBench(w, memory.Options{}).remove("gone").plan(t).Summary.BytesExact {
+		t.Error("exact, though untagged manifests cannot be seen")
+	}
 	bench.options.Partial = true
 	if bench.plan(t).Summary.BytesExact {
 		t.Error("exact, though others were not looked at")
@@ -218,5 +221,86 @@ func TestRegistriesAreSeparate(t *testing.T) {
 	p := builder.Finish([]inventory.Gap{{Code: "catalog", Registry: "two", Message: "cut off"}}, 0, 0)
 	if p.Verdicts[0].Registry != "two" || p.Verdicts[0].Verdict != "hold" || p.Verdicts[1].Verdict != "remove" || len(p.Steps) != 1 || p.Steps[0].Registry != "one" {
 		t.Errorf("verdicts %+v, steps %+v", p.Verdicts, p.Steps)
+	}
+}
+
+// Deepen can find out that an untagged root hangs below something that goes.
+// The policy kept it, so it stays.
+func TestAKeptUntaggedRootStaysWhereverItTurnsUp(t *testing.T) {
+	w, r := fresh()
+	child := old(r)
+	index := r.Index(world.Index{Children: []*world.Manifest{child}})
+	r.Tag("v1", index)
+	b := newBench(w, memory.Options{}).remove("v1")
+	b.mix = func(all []addition) []addition {
+		all[0].report.Decisions = append(all[0].report.Decisions, policy.Decision{Root: inventory.Root{Digest: child.Digest}})
+		return all
+	}
+	expect(t, b.plan(t), named(index, "index"), "delete-manifest index with v1 (root)")
+}
+
+// It can also find out that a removed tag is an attachment, which follows its
+// subject and not a rule.
+func TestARemovedTagThatTurnsOutToHangOnSomething(t *testing.T) {
+	w, r := fresh()
+	image := old(r, "v1")
+	r.Tag("sbom", r.Artifact(world.Artifact{Type: "application/spdx+json", Subject: image}))
+	b := newBench(w, memory.Options{}).remove("sbom", "v1")
+	b.mix = func(all []addition) []addition {
+		repo := all[0].repo
+		all[0].report.Decisions = append(all[0].report.Decisions, policy.Decision{
+			Root: inventory.Root{Tag: &repo.Tags[0], Digest: repo.Tags[0].Digest}, Verdict: policy.Remove,
+		})
+		return all
+	}
+	names := named(image, "image", r.Manifests[r.Tags["sbom"]], "sbom")
+	expect(t, b.plan(t), names,
+		"delete-manifest image with v1 (root)",
+		"delete-manifest sbom with sbom (root)")
+	b.remove("sbom")
+	expect(t, b.plan(t), names, "blocked :sbom attachment by image")
+}
+
+// An orphan stays even when a removed tag points at it too.
+func TestARemovedTagOnAnOrphan(t *testing.T) {
+	w, r := fresh()
+	r.Tag("v1", r.Cosign(w.Missing().Digest, "sig"))
+	p := newBench(w, memory.Options{}).remove("v1").plan(t)
+	if len(p.Steps) != 1 || p.Steps[0].Action != plan.Untag || len(p.Steps[0].Siblings) != 1 {
+		t.Errorf("steps %+v", p.Steps)
+	}
+}
+
+// Attachments of kept images are not read, so what those that go share with
+// them is not known.
+func TestUnreadAttestationsMakeBytesAnUpperBound(t *testing.T) {
+	w, r := fresh()
+	for _, tag := range []string{"kept", "gone"} {
+		attestation := r.Image(world.Image{Platform: "unknown/unknown"})
+		r.Tag(tag, r.Index(world.Index{Children: []*world.Manifest{old(r)}, Attestations: []*world.Manifest{attestation}}))
+	}
+	old(r, "plain")
+	for tag, exact := range map[string]bool{"gone": false, "plain": true} {
+		b := newBench(w, memory.Options{Untagged: true}).remove(tag)
+		b.untagged = true
+		if p := b.plan(t); p.Summary.BytesExact != exact || p.Summary.BytesFreed == 0 {
+			t.Errorf("%s: summary %+v", tag, p.Summary)
+		}
+	}
+}
+
+// Whatever made it so, a plan that contradicts itself is not handed out.
+func TestAPlanThatContradictsItselfIsRefused(t *testing.T) {
+	w, r := fresh()
+	old(r, "v1")
+	old(r, "v2")
+	b := newBench(w, memory.Options{}).remove("v1", "v2")
+	b.mix = func(all []addition) []addition {
+		all[0].repo.Tags[1].Name = "v1" // which no repository has twice
+		return all
+	}
+	p := b.plan(t)
+	if got := notices(p, "refusal"); len(p.Steps) != 0 || len(got) != 1 || got[0] != "self-check" {
+		t.Errorf("%d steps, refusals %q", len(p.Steps), got)
 	}
 }

@@ -113,11 +113,18 @@ func TestRingsOfAttachmentsHaveAnOrder(t *testing.T) {
 	if order := g.order(); len(order) != n {
 		t.Errorf("%d of %d in order", len(order), n)
 	}
-	// A ring that no removed root leads to stays.
-	report.Decisions[0].Verdict = policy.Keep
+	// A ring that no removed root leads to stays, with what it lists.
+	top, child := digest("top"), digest("child")
+	for at, kind := range map[oci.Digest]oci.Kind{top: oci.KindIndex, digest("0"): oci.KindIndex, child: oci.KindImage} {
+		repo.Manifests[at] = &inventory.Manifest{Digest: at, Kind: kind, Read: true}
+		if kind == oci.KindIndex {
+			repo.Manifests[at].Children = []oci.Descriptor{{MediaType: oci.MediaTypeImage, Digest: child}}
+		}
+	}
+	repo.Tags[n].Digest, report.Decisions[0].Root.Digest = top, top
 	g = newGraph(repo, report, false)
 	g.fate(func(oci.Digest) bool { return false })
-	if len(g.doomed) != 0 || len(g.survives) != n {
-		t.Errorf("%d doomed, %d survive", len(g.doomed), len(g.survives))
+	if len(g.doomed) != 1 || !g.doomed[top] || !g.survives[child] {
+		t.Errorf("doomed %v, survives %v", g.doomed, g.survives)
 	}
 }

@@ -57,23 +57,32 @@ func (l *ledger) stay(repo *inventory.Repository, doomed map[oci.Digest]bool) {
 	if !repo.ManifestsListed || len(repo.Gaps) > 0 {
 		l.inexact = true // untagged manifests that nobody sees hold blobs too
 	}
+	attestations := map[oci.Digest]bool{}
 	for digest, m := range repo.Manifests {
-		if doomed[digest] || m.Missing {
+		if doomed[digest] {
 			continue
 		}
-		if !m.Read || m.Problem != "" {
-			l.inexact = true
-		}
-		eachBlob(m, func(b blob) { l.staying[b.id] = struct{}{} })
 		for _, child := range m.Children {
-			switch {
-			case repo.Manifests[child.Digest] != nil:
-			case child.Attestation():
-				l.unreadAttestations = true
-			default:
+			if child.Attestation() {
+				attestations[child.Digest] = true
+			} else if repo.Manifests[child.Digest] == nil {
 				l.inexact = true
 			}
 		}
+	}
+	for digest := range attestations {
+		l.unreadAttestations = l.unreadAttestations || repo.Manifests[digest] == nil
+	}
+	for digest, m := range repo.Manifests {
+		switch {
+		case doomed[digest] || m.Missing:
+			continue
+		case !m.Read && m.Problem == "" && attestations[digest]:
+			l.unreadAttestations = true
+		case !m.Read || m.Problem != "":
+			l.inexact = true
+		}
+		eachBlob(m, func(b blob) { l.staying[b.id] = struct{}{} })
 	}
 }
 
