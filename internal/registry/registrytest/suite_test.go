@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,7 +89,7 @@ func failing(t *testing.T, h registrytest.Harness) map[string][]string {
 }
 
 func TestEveryBrokenAdapterIsCaught(t *testing.T) {
-	for _, broken := range breakages {
+	for _, broken := range slices.Concat(brokenReaders, brokenMutators) {
 		t.Run(broken.name, func(t *testing.T) {
 			h := brokenHarness{
 				Harness: memory.Harness{Registry: memory.Load(world.New(world.DefaultNow), broken.options)}, breakage: broken,
