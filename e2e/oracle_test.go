@@ -66,7 +66,7 @@ func newKeeper(t *testing.T) keeper {
 func (k keeper) run(args ...string) (stdout, stderr string, code int) {
 	k.t.Helper()
 	command := exec.CommandContext(k.t.Context(), program, append(args, "--state", k.state)...)
-	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(k.state)}
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(k.state), "REGKEEP_USERNAME=" + os.Getenv("REGKEEP_USERNAME"), "REGKEEP_PASSWORD=" + os.Getenv("REGKEEP_PASSWORD")}
 	var out, problems bytes.Buffer
 	command.Stdout, command.Stderr = &out, &problems
 	if err := command.Run(); err != nil && command.ProcessState == nil {
@@ -76,7 +76,7 @@ func (k keeper) run(args ...string) (stdout, stderr string, code int) {
 }
 
 type verdictLine struct {
-	Type, Repository, Tag, Verdict string
+	Type, ID, Repository, Tag, Verdict string
 	Digest                         oci.Digest
 	Reasons                        json.RawMessage
 	BytesFreed                     int64 `json:"bytes_freed"`

@@ -172,12 +172,17 @@ func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, s
 
 // keep archives the manifest before anything happens to it. Without that, or
 // where its bytes are not what they claim, nothing happens. A manifest that
-// only loses a tag is not fetched where fetching counts as a pull.
+// only loses a tag is not fetched where fetching counts as a pull, nor one
+// whose component goes: it stays until the registry collects its garbage, and
+// can be put back by its digest until then.
 //
 // via is a tag that points to it now.
 func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journal.Status, string, error) {
 	if raw, early := a.kept[a.Seq]; early {
 		return &raw, "", "", nil
+	}
+	if a.Action == plan.DeleteComponent {
+		return nil, "", "", nil
 	}
 	stays := a.Action == plan.Untag && len(a.Siblings) > 0
 	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {

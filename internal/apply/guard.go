@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -22,7 +23,8 @@ type guardian struct {
 
 // guardTag marks what a tag that stays leads to, at any depth.
 func (r *repository) guardTag(ctx context.Context, name string, at oci.Descriptor) error {
-	return r.guard(ctx, at, name, fmt.Sprintf("tag %q", name), journal.Changed)
+	read := r.mayRead() && !r.foreseen(name, at.Digest)
+	return r.guard(ctx, at, name, fmt.Sprintf("tag %q", name), journal.Changed, read)
 }
 
 // guardStep marks what a step leaves in place because it had no success: an
@@ -33,12 +35,12 @@ func (r *repository) guardStep(ctx context.Context, s plan.Step, status journal.
 	}
 	by := fmt.Sprintf("manifest %s, whose own step %d is %s,", s.Digest.Short(), s.Seq, status)
 	top := oci.Descriptor{Digest: s.Digest, MediaType: s.MediaType}
-	if err := r.guard(context.WithoutCancel(ctx), top, s.Tag, by, journal.Refused); err != nil && r.stopped == "" {
+	if err := r.guard(context.WithoutCancel(ctx), top, s.Tag, by, journal.Refused, r.mayRead()); err != nil && r.stopped == "" {
 		r.stopped = err.Error()
 	}
 }
 
-func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by string, status journal.Status) error {
+func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by string, status journal.Status, read bool) error {
 	verb := " points to it"
 	if status == journal.Refused {
 		verb = " is still there"
@@ -46,7 +48,7 @@ func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by stri
 	for queue := []oci.Descriptor{top}; len(queue) > 0; queue = queue[1:] {
 		next := queue[0]
 		if _, known := r.guarded[next.Digest]; !known {
-			children, err := r.children(ctx, next, tag)
+			children, err := r.children(ctx, next, tag, read)
 			if err != nil {
 				return fmt.Errorf("what %s leads to is not known: %w", by, err)
 			}
@@ -58,10 +60,30 @@ func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by stri
 	return nil
 }
 
+// mayRead says whether to read what something leads to. Where tags are deleted
+// as components no manifest is, and reading one counts as a use of it (Nexus,
+// "last downloaded"): what lies below matters there to attachments alone.
+func (r *repository) mayRead() bool {
+	return r.can.ComponentDelete != registry.SupportYes ||
+		slices.ContainsFunc(r.steps, func(s plan.Step) bool { return s.Why == "attachment" })
+}
+
+// foreseen says whether a tag is as the plan saw it, which then has taken into
+// account what it leads to. It is asked only where reading has a price.
+func (r *repository) foreseen(tag string, at oci.Digest) bool {
+	return r.can.ComponentDelete == registry.SupportYes && slices.ContainsFunc(r.Plan.Verdicts, func(v plan.Verdict) bool {
+		return v.Tag == tag && v.Digest == at && v.Repository == r.name && v.Registry == r.registry
+	})
+}
+
 // children lists the manifests that a manifest lists. One that is not there,
-// neither by digest nor under its tag, lists nothing.
-func (r *repository) children(ctx context.Context, d oci.Descriptor, tag string) ([]oci.Descriptor, error) {
+// neither by digest nor under its tag, lists nothing; nor does one that was not
+// fetched before and may not be read now.
+func (r *repository) children(ctx context.Context, d oci.Descriptor, tag string, read bool) ([]oci.Descriptor, error) {
 	if oci.KindOf(d.MediaType) == oci.KindImage {
+		return nil, nil
+	}
+	if _, cheap := r.cached(ctx, d.Digest); !read && !cheap {
 		return nil, nil
 	}
 	raw, err := r.fetch(ctx, d.Digest, tag)

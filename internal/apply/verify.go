@@ -79,15 +79,17 @@ func (r *repository) baseline(ctx context.Context, tags map[string]oci.Descripto
 }
 
 // behind lists the manifests below and attached to a manifest and, at the
-// blobs level, the blobs of all of them.
+// blobs level, the blobs of all of them. Where tags are deleted as components
+// no manifest is, and only the blobs level is worth reading manifests for.
 func (r *repository) behind(ctx context.Context, top oci.Descriptor, tag string) (holds, needed []oci.Digest, err error) {
+	read := r.can.ComponentDelete != registry.SupportYes || r.Verify == VerifyBlobs
 	seen := map[oci.Digest]bool{top.Digest: true}
 	for queue := []oci.Descriptor{top}; len(queue) > 0; queue = queue[1:] {
 		next := queue[0]
 		if next.Digest != top.Digest {
 			holds = append(holds, next.Digest)
 		}
-		children, err := r.children(ctx, next, tag)
+		children, err := r.children(ctx, next, tag, read)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -85,8 +85,12 @@ func (r *reading) graph(ctx context.Context) error {
 	return nil
 }
 
-// pointed is called once for every tag whose digest is known.
+// pointed is called once for every tag whose digest is known. No decision asks
+// for the age of an attachment: it follows what it is attached to.
 func (r *reading) pointed(tag *Tag) {
+	if _, attached := r.repo.AttachmentOf(tag); attached {
+		return
+	}
 	if r.wish.Config != nil && r.wish.Config(tag.Name) {
 		r.want(tag.Digest)
 	}
