@@ -77,10 +77,10 @@ func (k keeper) run(args ...string) (stdout, stderr string, code int) {
 
 type verdictLine struct {
 	Type, ID, Repository, Tag, Verdict string
-	Digest                         oci.Digest
-	Reasons                        json.RawMessage
-	BytesFreed                     int64 `json:"bytes_freed"`
-	BytesExact                     bool  `json:"bytes_exact"`
+	Digest                             oci.Digest
+	Reasons                            json.RawMessage
+	BytesFreed                         int64 `json:"bytes_freed"`
+	BytesExact                         bool  `json:"bytes_exact"`
 }
 
 func lines(t *testing.T, text string) []verdictLine {
