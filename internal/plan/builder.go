@@ -196,22 +196,28 @@ func (b *Builder) Finish(gaps []inventory.Gap, requests int64, seconds float64) 
 	p := &Plan{Header: b.header, Notices: b.notices, Summary: Summary{
 		Type: "summary", Repositories: len(b.parts), Requests: requests, Seconds: seconds, BytesExact: true,
 	}}
-	for _, part := range b.parts {
-		p.Verdicts = append(p.Verdicts, part.verdicts...)
-		p.Blocked = append(p.Blocked, part.blocked...)
-		p.Notices = append(p.Notices, part.notices...)
-		if part.refused {
-			continue
-		}
-		for _, step := range part.steps {
-			step.Seq = len(p.Steps) + 1
-			p.Steps = append(p.Steps, step)
-		}
-	}
 	for name, parts := range b.byRegistry() {
 		bytes, exact := b.ledger(name).freed(parts)
 		p.Summary.BytesFreed += bytes
 		p.Summary.BytesExact = p.Summary.BytesExact && exact
+	}
+	verdicts, steps := 0, 0
+	for _, part := range b.parts {
+		verdicts, steps = verdicts+len(part.verdicts), steps+len(part.steps)
+	}
+	p.Verdicts, p.Steps = make([]Verdict, 0, verdicts), make([]Step, 0, steps)
+	for _, part := range b.parts {
+		p.Verdicts = append(p.Verdicts, part.verdicts...)
+		p.Blocked = append(p.Blocked, part.blocked...)
+		p.Notices = append(p.Notices, part.notices...)
+		for _, step := range part.steps {
+			if part.refused {
+				break
+			}
+			step.Seq = len(p.Steps) + 1
+			p.Steps = append(p.Steps, step)
+		}
+		part.verdicts, part.steps, part.blobs = nil, nil, nil // they are in the plan now
 	}
 	p.count()
 	return p

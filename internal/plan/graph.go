@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -278,20 +277,26 @@ func (g *graph) order() []oci.Digest {
 			}
 		}
 	}
-	rest := slices.SortedFunc(maps.Keys(g.doomed), func(a, b oci.Digest) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+	type ranked struct {
+		rank   int
+		digest oci.Digest
+	}
+	rest := make([]ranked, 0, len(g.doomed))
+	for digest := range g.doomed {
+		rest = append(rest, ranked{rank(digest), digest})
+	}
+	slices.SortFunc(rest, func(a, b ranked) int {
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.digest, b.digest))
 	})
 	place := make(map[oci.Digest]int, len(rest))
-	for i, digest := range rest {
-		place[digest] = i
-	}
 	ready := &places{}
-	for i, digest := range rest {
-		if waits[digest] == 0 {
+	for i := range rest {
+		place[rest[i].digest] = i
+		if waits[rest[i].digest] == 0 {
 			ready.push(i)
 		}
 	}
-	var order []oci.Digest
+	order := make([]oci.Digest, 0, len(rest))
 	gone := make([]bool, len(rest))
 	for cut := 0; len(order) < len(rest); {
 		i, ok := ready.pop()
@@ -305,8 +310,8 @@ func (g *graph) order() []oci.Digest {
 			continue
 		}
 		gone[i] = true
-		order = append(order, rest[i])
-		for _, after := range g.after(rest[i]) {
+		order = append(order, rest[i].digest)
+		for _, after := range g.after(rest[i].digest) {
 			if waits[after]--; waits[after] == 0 {
 				ready.push(place[after])
 			}

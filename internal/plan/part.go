@@ -186,7 +186,9 @@ func (p *planner) block(tag *inventory.Tag, code string, by []string) {
 // deletions writes one step for each doomed manifest, with the tags that go
 // along.
 func (p *planner) deletions() {
-	for _, digest := range p.order() {
+	order := p.order()
+	p.steps = slices.Grow(p.steps, len(order))
+	for _, digest := range order {
 		var takes []string
 		for _, i := range p.tags[digest] {
 			takes = append(takes, p.repo.Tags[i].Name)
