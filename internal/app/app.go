@@ -76,7 +76,22 @@ func New(opts Options) (*App, error) {
 	if err != nil {
 		return nil, &Failure{Kind: Usage, Err: err}
 	}
+	opts.Events = oneAtATime(opts.Events)
 	return &App{opts: opts, file: file}, nil
+}
+
+// oneAtATime keeps the promise that handlers are given: requests wait and
+// repositories are read side by side.
+func oneAtATime(handle event.Handler) event.Handler {
+	if handle == nil {
+		return nil
+	}
+	var turn sync.Mutex
+	return func(e event.Event) {
+		turn.Lock()
+		defer turn.Unlock()
+		handle(e)
+	}
 }
 
 // Close closes what was opened.

@@ -66,6 +66,7 @@ func (a *App) List(ctx context.Context, written string, deep bool) (*Listing, er
 	if err != nil {
 		return nil, err
 	}
+	defer a.pulse(o)()
 	for repo, err := range scanner.Whole(ctx) {
 		if err != nil {
 			return nil, advise(target.Name, err)

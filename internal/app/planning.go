@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
@@ -68,13 +70,17 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error)
 
 	started := a.opts.Clock()
 	builder := plan.NewBuilder(header, opts)
+	builder.Warn(request.Policy.Warnings()...)
 	var gaps []inventory.Gap
 	for i, opened := range session.opened {
 		scanner, err := a.scanner(opened, chosen[i], created)
 		if err != nil {
 			return nil, err
 		}
-		if err := decide(ctx, scanner, request.Policy, evidence, now, builder); err != nil {
+		stop := a.pulse(opened)
+		err = decide(ctx, scanner, request.Policy, evidence, now, builder)
+		stop()
+		if err != nil {
 			return nil, advise(opened.info.Name, err)
 		}
 		gaps = append(gaps, scanner.Gaps()...)
@@ -181,6 +187,34 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at},
 	}), nil
 }
+
+// pulse tells now and then how many requests were sent, because a large
+// repository takes long to be read. The function that it returns ends it.
+func (a *App) pulse(o *opened) (stop func()) {
+	if a.opts.Events == nil {
+		return func() {}
+	}
+	done := make(chan struct{})
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		ticker := time.NewTicker(beat)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ticker.C:
+				a.opts.Events.Emit(event.Sent{Registry: o.info.Name, Requests: o.requests()})
+			}
+		}
+	})
+	return func() {
+		close(done)
+		telling.Wait()
+	}
+}
+
+const beat = 250 * time.Millisecond
 
 // session is the registries of one command, signed in.
 type session struct{ opened []*opened }

@@ -56,8 +56,8 @@ const (
 
 func newProgress(t *terminal, quiet bool, now func() time.Time) *progress {
 	p := &progress{w: t.err, live: t.live, quiet: quiet, paint: t.alarm, width: usualWidth, now: now, started: now(), requests: map[string]int64{}}
-	if t.outWidth > 0 {
-		p.width = t.outWidth
+	if t.errWidth > 0 {
+		p.width = t.errWidth
 	}
 	p.last = p.started
 	return p
@@ -78,6 +78,8 @@ func (p *progress) handle(e event.Event) {
 	case event.RepositoryScanned:
 		p.enter(scanning)
 		p.registry, p.done, p.tags = e.Registry, p.done+1, p.tags+e.Tags
+		p.requests[e.Registry] = e.Requests
+	case event.Sent:
 		p.requests[e.Registry] = e.Requests
 	case event.StepFinished:
 		p.enter(applying)
@@ -140,7 +142,9 @@ func (p *progress) line(now time.Time) string {
 		done, total = p.done, p.total
 		add("reading %s", p.registry)
 		add("%s of %s", thousands(int64(p.done)), count(p.total, "repository|repositories"))
-		add("%s", count(p.tags, "tag"))
+		if p.tags > 0 {
+			add("%s", count(p.tags, "tag"))
+		}
 		var requests int64
 		for _, n := range p.requests {
 			requests += n

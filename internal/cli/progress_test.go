@@ -40,7 +40,7 @@ func TestProgressOffTheTerminal(t *testing.T) {
 func TestProgressOnATerminal(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{now}
-	p := newProgress(&terminal{err: &out, live: true, outWidth: 200}, false, c.now)
+	p := newProgress(&terminal{err: &out, live: true, errWidth: 200}, false, c.now)
 	scan(c, p, 23)
 	shown := out.String()
 	last := shown[strings.LastIndex(shown, "\r\x1b[K"):]
@@ -82,7 +82,7 @@ func TestProgressIsNotRedrawnTooOften(t *testing.T) {
 func TestProgressFitsTheTerminal(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{now}
-	p := newProgress(&terminal{err: &out, live: true, outWidth: 30}, false, c.now)
+	p := newProgress(&terminal{err: &out, live: true, errWidth: 30}, false, c.now)
 	scan(c, p, 5)
 	for frame := range strings.SplitSeq(out.String(), "\r\x1b[K") {
 		if n := len([]rune(frame)); n > 29 {
@@ -104,7 +104,7 @@ func TestQuietProgress(t *testing.T) {
 func TestProgressSaysWhatIsNotDone(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{now}
-	p := newProgress(&terminal{err: &out, live: true, outWidth: 100}, false, c.now)
+	p := newProgress(&terminal{err: &out, live: true, errWidth: 100}, false, c.now)
 	for _, e := range []event.Event{
 		event.StepFinished{Of: 3, Status: "done"}, event.StepFinished{Of: 3, Status: "failed"},
 		event.Waiting{Registry: "r", Seconds: 12, Why: "429"},

@@ -16,6 +16,8 @@ type terminal struct {
 	// outWidth is the number of columns of standard output, 0 where it is no
 	// terminal and lines may have any length.
 	outWidth int
+	// errWidth is the same of standard error.
+	errWidth int
 	// live: standard error is a terminal that can redraw a line.
 	live bool
 	// asks: there is a person who can answer. The question goes to ask: to
@@ -40,6 +42,9 @@ func newTerminal(in, out, err *os.File, noColor bool, getenv func(string) string
 	t.alarm = palette(colour && errIs)
 	if outIs {
 		t.outWidth = columns(out, getenv)
+	}
+	if errIs {
+		t.errWidth = columns(err, getenv)
 	}
 	return t
 }

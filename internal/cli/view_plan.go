@@ -258,7 +258,14 @@ func (v planView) notices(w io.Writer) {
 			v.wrapped(w, line, "", "  ")
 		}
 	}
-	if len(v.plan.Notices) > 0 {
+	told := len(v.plan.Notices)
+	for _, info := range v.plan.Header.Registries {
+		for _, warning := range info.Warnings {
+			told++
+			v.wrapped(w, v.t.paint.yellow("warning")+" "+v.t.paint.bold(info.Name)+": "+warning, "", "  ")
+		}
+	}
+	if told > 0 {
 		fmt.Fprintln(w)
 	}
 }

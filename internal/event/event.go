@@ -28,6 +28,11 @@ type (
 		Tags                 int
 		Requests             int64 // so far, whole registry
 	}
+	// Sent: how many requests went out so far, told now and then.
+	Sent struct {
+		Registry string
+		Requests int64
+	}
 	// StepFinished: one step of a plan has an outcome.
 	StepFinished struct {
 		Seq, Of                   int
@@ -53,6 +58,7 @@ type (
 
 func (ScanStarted) event()       {}
 func (RepositoryScanned) event() {}
+func (Sent) event()              {}
 func (StepFinished) event()      {}
 func (Verified) event()          {}
 func (TaskProgress) event()      {}
