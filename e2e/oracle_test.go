@@ -120,7 +120,7 @@ func oracle(t *testing.T, starter live.Starter, seed uint64) {
 	rules := reference.Policy{OlderThan: time.Duration(1+random.IntN(150)) * 24 * time.Hour, Newest: 1 + random.IntN(5)}
 	verdicts := rules.Verdicts(w, w.Now)
 	// Debian's docker-registry is the one that cannot delete single tags.
-	expected := reference.Expect(w, verdicts, reference.Options{Now: w.Now, Grace: 24 * time.Hour, NoUntag: starter.Kind == "docker-registry"})
+	expected := reference.Expect(w, verdicts, reference.Options{Now: w.Now, Grace: 24 * time.Hour, NoUntag: starter.Kind == "docker-registry", NoReferrers: starter.Kind != "olareg"})
 	before, err := world.Read(t.Context(), host, w.Digests())
 	if err != nil {
 		t.Fatal(err)
