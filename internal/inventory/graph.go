@@ -37,15 +37,16 @@ func (r *Repository) AttachmentOf(tag *Tag) (oci.Digest, bool) {
 
 // Roots lists the roots: tags by name, then untagged manifests by digest.
 func (r *Repository) Roots() []Root {
-	var roots []Root
-	tagged := map[oci.Digest]bool{}
+	roots := make([]Root, 0, len(r.Tags))
+	tagged := make(map[oci.Digest]struct{}, len(r.Manifests))
 	for i := range r.Tags {
 		tag := &r.Tags[i]
-		tagged[tag.Digest] = true
-		if _, attached := r.AttachmentOf(tag); attached {
+		m := r.Manifests[tag.Digest]
+		tagged[tag.Digest] = struct{}{}
+		if _, _, attached := oci.ParseAttachmentTag(tag.Name); attached || m != nil && m.Subject != "" {
 			continue
 		}
-		roots = append(roots, Root{Tag: tag, Digest: tag.Digest, Manifest: r.Manifests[tag.Digest]})
+		roots = append(roots, Root{Tag: tag, Digest: tag.Digest, Manifest: m})
 	}
 	listed := map[oci.Digest]bool{}
 	for _, m := range r.Manifests {
@@ -55,7 +56,7 @@ func (r *Repository) Roots() []Root {
 	}
 	untagged := len(roots)
 	for digest, m := range r.Manifests {
-		if !tagged[digest] && !listed[digest] && m.Subject == "" && !m.Missing {
+		if _, there := tagged[digest]; !there && !listed[digest] && m.Subject == "" && !m.Missing {
 			roots = append(roots, Root{Digest: digest, Manifest: m})
 		}
 	}

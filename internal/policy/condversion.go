@@ -111,9 +111,11 @@ func (t *versionTest) truth(e *evaluation, i int) Truth { return e.marks[t.marks
 
 func (t *versionTest) missing(e *evaluation, i int) string { return unread(e, i) }
 
-func (t *versionTest) facts(e *evaluation, i int) map[string]any {
-	version, _ := e.version(e.rule(i), i)
-	facts := map[string]any{"version": version.String()}
+func (t *versionTest) facts(*evaluation, int) map[string]any {
+	facts := map[string]any{}
+	if t.text != "" {
+		facts["range"] = t.text
+	}
 	if t.newest > 0 {
 		facts["limit"] = t.newest
 	}
@@ -131,7 +133,6 @@ func (t *versionTest) explain(e *evaluation, i int) (string, string, []Node) {
 	return "the version is " + version.String(), "", nil
 }
 
-func (t *versionTest) individual() {}
 func (t *versionTest) code() Code  { return CodeSemver }
 func (t *versionTest) needs() need { return 0 }
 func (t *versionTest) String() string {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -32,7 +33,8 @@ type evaluation struct {
 
 	images   []int32 // which image each root is, -1 where not known; nil until asked
 	imageN   int
-	members  [][]int32 // roots of each image; nil until asked
+	members  []int32 // roots by image, and where those of each image begin; nil until asked
+	begins   []int32
 	places   [][]placing
 	groups   [][][]group // of each rule, of each ranking
 	marks    [][]mark
@@ -158,6 +160,9 @@ func (e *evaluation) steady(i int) bool {
 // anythingUnread says whether something in the repository could list or own
 // manifests without anybody knowing.
 func (e *evaluation) anythingUnread() bool {
+	if !slices.ContainsFunc(e.roots, func(root inventory.Root) bool { return root.Tag == nil }) {
+		return false // then it matters to nobody
+	}
 	for i := range e.repo.Tags {
 		tag := &e.repo.Tags[i]
 		if tag.Digest == "" || e.repo.Manifests[tag.Digest] == nil {
@@ -192,36 +197,59 @@ func (e *evaluation) number() {
 		return
 	}
 	e.images = make([]int32, len(e.roots))
-	numbers := make(map[oci.Digest]int32, len(e.roots))
+	numbers := make(map[*inventory.Manifest]int32, len(e.repo.Manifests))
+	unread := map[oci.Digest]int32{} // digests without a manifest
 	for i := range e.roots {
-		digest := e.roots[i].Digest
-		if digest == "" {
-			e.images[i] = -1
-			continue
+		root := &e.roots[i]
+		n, there := numbers[root.Manifest]
+		switch {
+		case root.Digest == "":
+			n, there = -1, true
+		case root.Manifest == nil:
+			n, there = unread[root.Digest]
 		}
-		n, there := numbers[digest]
 		if !there {
-			n = int32(len(numbers))
-			numbers[digest] = n
+			n = int32(e.imageN)
+			e.imageN++
+			if root.Manifest == nil {
+				unread[root.Digest] = n
+			} else {
+				numbers[root.Manifest] = n
+			}
 		}
 		e.images[i] = n
 	}
-	e.imageN = len(numbers)
 }
 
 // siblings lists the roots on the same digest, itself among them.
 func (e *evaluation) siblings(i int) []int32 {
-	if e.members == nil {
-		e.number()
-		e.members = make([][]int32, e.imageN)
-		for i, image := range e.images {
-			if image >= 0 {
-				e.members[image] = append(e.members[image], int32(i))
-			}
-		}
+	if e.begins == nil {
+		e.group()
 	}
-	if e.images[i] < 0 {
+	image := e.images[i]
+	if image < 0 {
 		return []int32{int32(i)}
 	}
-	return e.members[e.images[i]]
+	return e.members[e.begins[image]:e.begins[image+1]]
+}
+
+// group sorts the roots by image.
+func (e *evaluation) group() {
+	e.number()
+	e.begins = make([]int32, e.imageN+2)
+	for _, image := range e.images {
+		if image >= 0 {
+			e.begins[image+2]++
+		}
+	}
+	for n := 1; n < len(e.begins); n++ {
+		e.begins[n] += e.begins[n-1]
+	}
+	e.members = make([]int32, len(e.roots))
+	for i, image := range e.images {
+		if image >= 0 {
+			e.members[e.begins[image+1]] = int32(i)
+			e.begins[image+1]++
+		}
+	}
 }
