@@ -22,6 +22,7 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/nexustest"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
 )
@@ -111,11 +112,31 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 		started = live.Docker(t)
 	case "olareg":
 		started = live.Olareg(t)
+	case "nexus":
+		ts.Setenv(args[0], startNexus(ts))
+		return
 	default:
 		ts.Fatalf("registry kind %q", args[1])
 	}
 	ts.Setenv(args[0], started.Host)
 	ts.Defer(func() { ts.Check(started.Close()) })
+}
+
+// startNexus starts an emulated Nexus with twelve builds of docker-hosted/app,
+// one every ten days, the oldest of which somebody pulled yesterday.
+func startNexus(ts *testscript.TestScript) (baseURL string) {
+	emulator := nexustest.New(nexustest.Options{ContextPath: "/repo", Users: []nexustest.User{
+		{Name: scriptUser, Password: scriptPassword, Privileges: []string{nexustest.View("*", "browse,read,delete")}},
+	}})
+	now := time.Now()
+	for i := range 12 {
+		emulator.Push("docker-hosted", "app", fmt.Sprintf("b%d", i), nexustest.Image{}, now.Add(-time.Duration(10*i+1)*24*time.Hour-time.Hour))
+	}
+	emulator.SetLastDownloaded("docker-hosted", "app", "b11", now.Add(-24*time.Hour))
+	baseURL, stop, err := emulator.Start("127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(stop)
+	return baseURL
 }
 
 func askPassword(next http.Handler) http.Handler {

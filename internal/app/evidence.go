@@ -2,9 +2,12 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/config"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/usage"
 	"github.com/regkeep/regkeep/internal/usage/command"
 	"github.com/regkeep/regkeep/internal/usage/docker"
@@ -56,3 +59,35 @@ func finder(source config.Source, names *usage.Names, now time.Time) usage.Finde
 		return url.Finder{Address: source.URL}
 	}
 }
+
+// unproven refuses a repository that would lose something while a source of
+// evidence did not answer completely: what that source would have said is not
+// known, whether or not a condition of the policy asks for it.
+func unproven(report *policy.Report, evidence *usage.Evidence) []policy.Warning {
+	if evidence == nil || evidence.Known() || len(report.Removes()) == 0 {
+		return nil
+	}
+	return []policy.Warning{{Code: codeEvidence, Scope: report.Repository, Message: "nothing is removed while it is not known what is in use", Lift: "in_use"}}
+}
+
+// incomplete says for every registry which sources did not answer completely,
+// and why.
+func incomplete(s *session, evidence *usage.Evidence) []plan.Notice {
+	if evidence == nil {
+		return nil
+	}
+	var notices []plan.Notice
+	for _, o := range s.opened {
+		for _, source := range evidence.Sources {
+			if !source.Complete {
+				notices = append(notices, plan.Notice{
+					Type: "refusal", Code: codeEvidence, Scope: o.info.Name, Lift: "in_use",
+					Message: fmt.Sprintf("what is in use is not known: %s: %s", source.Name, source.Problem),
+				})
+			}
+		}
+	}
+	return notices
+}
+
+const codeEvidence = "evidence"

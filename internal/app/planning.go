@@ -86,6 +86,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error)
 		gaps = append(gaps, scanner.Gaps()...)
 	}
 	p := builder.Finish(gaps, session.requests(), a.opts.Clock().Sub(started).Seconds())
+	p.Notices = append(p.Notices, incomplete(session, evidence)...)
 	if err := a.keep(p); err != nil {
 		return nil, err
 	}
@@ -99,6 +100,7 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Polic
 			return err
 		}
 		report := rules.Evaluate(repo, evidence, now)
+		report.Refusals = append(report.Refusals, unproven(&report, evidence)...)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
 				return err
