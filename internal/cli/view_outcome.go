@@ -130,12 +130,17 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 	paint := v.p.t.paint
 	v.troubles(w, result)
 	counts := tally(result.Outcomes)
-	done := counts["done"] + counts["already-gone"] + counts["already-there"]
+	already := counts["already-gone"] + counts["already-there"]
+	done := counts["done"] + already
 	verb := "Removed"
 	if v.plan.Header.Kind == "restore" {
 		verb = "Put back"
 	}
-	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+v.achieved(result.Outcomes)), spent.Seconds(), fmt.Sprintf("%d of %s", done, count(len(v.plan.Steps), "step")))
+	steps := fmt.Sprintf("%d of %s", done, count(len(v.plan.Steps), "step"))
+	if already > 0 {
+		steps += fmt.Sprintf(", %d of them found it so already", already)
+	}
+	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+v.achieved(result.Outcomes)), spent.Seconds(), steps)
 	broken := 0
 	for _, check := range result.Verifications {
 		if !check.OK {
@@ -154,7 +159,7 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 	if result.Interrupted {
 		fmt.Fprintf(w, "Stopped in order. Go on with: regkeep apply --resume %s\n", result.RunID)
 	}
-	if v.plan.Header.Kind != "restore" && done > 0 {
+	if v.plan.Header.Kind != "restore" && counts["done"] > 0 {
 		fmt.Fprintf(w, "%s\n", paint.faint("To put it back: regkeep undo "+result.RunID))
 	} else {
 		fmt.Fprintf(w, "%s\n", paint.faint("Run "+result.RunID))
@@ -181,7 +186,7 @@ func named(tag string, digest oci.Digest) string {
 func (v *outcomeView) achieved(outcomes []journal.Outcome) string {
 	did := map[int]bool{}
 	for _, o := range outcomes {
-		did[o.Seq] = o.Status.Succeeded()
+		did[o.Seq] = o.Status == journal.Done
 	}
 	tags, manifests, attachments := 0, 0, 0
 	for _, step := range v.plan.Steps {
