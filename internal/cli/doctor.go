@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,7 @@ func (p *program) showDiagnosis(d *app.Diagnosis) error {
 		return p.diagnosisJSON(d)
 	}
 	w := bufio.NewWriter(p.t.out)
-	fmt.Fprintf(w, "%s  %s at %s\n", p.t.paint.bold(d.Info.Name), orElse(d.Info.Kind+" "+d.Info.Version, "a registry"), d.Info.URL)
+	fmt.Fprintf(w, "%s  %s at %s\n", p.t.paint.bold(d.Info.Name), orElse(strings.TrimSpace(d.Info.Kind+" "+d.Info.Version), "a registry"), d.Info.URL)
 	switch {
 	case d.ProbeProblem != "":
 		fmt.Fprintf(w, "%s deleting could not be tried: %s\n", p.t.paint.yellow("warning"), d.ProbeProblem)

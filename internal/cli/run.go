@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 
 	"github.com/spf13/cobra"
 
 	"github.com/regkeep/regkeep/internal/app"
+	"github.com/regkeep/regkeep/internal/plan"
 )
 
 func (p *program) runCommand() *cobra.Command {
@@ -43,7 +45,11 @@ that would remove five times more than any of the last ten, is refused.`,
 				return planErr
 			}
 			p.progress.clear()
-			if !p.json() {
+			if p.json() {
+				if err := p.noticeLines(made); err != nil {
+					return err
+				}
+			} else {
 				view := planView{t: p.t, plan: made, verdicts: c.selection(), quiet: p.flags.quiet}
 				if err := view.write(p.t.out); err != nil {
 					return err
@@ -73,4 +79,21 @@ that would remove five times more than any of the last ten, is refused.`,
 	e.bind(cmd)
 	cmd.Flags().BoolVar(&reclaim, "reclaim", false, "afterwards run the registry's own garbage collection")
 	return cmd
+}
+
+// noticeLines writes what the plan of a run had to say, so that the reader of
+// JSON learns why something was not done.
+func (p *program) noticeLines(made *plan.Plan) error {
+	lines := json.NewEncoder(p.t.out)
+	for _, notice := range made.Notices {
+		if err := lines.Encode(notice); err != nil {
+			return err
+		}
+	}
+	for _, blocked := range made.Blocked {
+		if err := lines.Encode(blocked); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -205,7 +205,10 @@ func takesText(tags []string) string {
 	if len(tags) == 0 {
 		return ""
 	}
-	return " with the tags " + some(tags)
+	if len(tags) == 1 {
+		return " with its tag " + tags[0]
+	}
+	return " with its tags " + some(tags)
 }
 
 func reversal(undo plan.Reversal) string {
