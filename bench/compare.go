@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -23,6 +24,9 @@ type contestant struct {
 	args []string
 	env  []string
 }
+
+// floorWarm is what the contestants after it are compared with.
+const floorWarm = "floor, warm"
 
 // result is what one run cost. Memory is peak resident bytes.
 type result struct {
@@ -47,25 +51,28 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	registry := synthetic.New(*shape)
-	host, stop, err := start("127.0.0.1:0", registry)
-	if err != nil {
-		return err
-	}
-	defer stop()
 	contestants, err := build(ctx, dir, *peers, *concurrent)
 	if err != nil {
 		return err
 	}
+	registry, err := startChild(ctx, filepath.Join(dir, "bench"), shape)
+	if err != nil {
+		return err
+	}
+	defer registry.stop()
 	fmt.Printf("%d repositories, %d tags each, %d tags an image, latency %s\n", shape.Repositories, shape.Tags, shape.PerImage, shape.Latency)
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "client\trequests\tper tag\twall\tof floor\tCPU\tpeak MB\t429\t")
 	var base result
 	for i, c := range contestants {
-		registry.Reset()
-		r := run(ctx, c, host, *limit)
-		r.counts = registry.Counts()
-		if i == 0 || c.name == "floor, warm" {
+		if _, err := registry.counts(); err != nil {
+			return err
+		}
+		r := run(ctx, c, registry.host, *limit)
+		if r.counts, err = registry.counts(); err != nil {
+			return err
+		}
+		if i == 0 || c.name == floorWarm {
 			base = r
 		}
 		note := ""
@@ -97,13 +104,15 @@ func build(ctx context.Context, dir string, peers bool, concurrent int) ([]conte
 	floorArgs := []string{program("bench"), "floor", "-concurrency", fmt.Sprint(concurrent)}
 	plan := []string{program("regkeep"), "plan", "HOST", "--older-than", "1d", "--keep", "5", "--quiet", "--format", "json", "--state", state, "--output", filepath.Join(dir, "plan.jsonl")}
 	list := []contestant{
-		{name: "floor, cold", args: append(floorArgs, "HOST")},
+		{name: "floor, cold", args: slices.Concat(floorArgs, []string{"HOST"})},
 		{name: "regkeep, cold", args: plan},
-		{name: "floor, warm", args: append(floorArgs, "-warm", "HOST")},
+	}
+	warm := []contestant{
+		{name: floorWarm, args: slices.Concat(floorArgs, []string{"-warm", "HOST"})},
 		{name: "regkeep, warm", args: plan},
 	}
 	if !peers {
-		return list, nil
+		return append(list, warm...), nil
 	}
 	if err := goBuild("-modfile=bench/peers/go.mod", "github.com/regclient/regclient/cmd/regctl", "github.com/regclient/regclient/cmd/regbot", "github.com/google/go-containerregistry/cmd/crane"); err != nil {
 		return nil, fmt.Errorf("build other clients: %w", err)
@@ -126,7 +135,7 @@ func build(ctx context.Context, dir string, peers bool, concurrent int) ([]conte
 			list = append(list, contestant{name: name + " loop", args: []string{"sh", filepath.Join(dir, name+".sh"), "HOST"}, env: path})
 		}
 	}
-	return list, nil
+	return append(list, warm...), nil
 }
 
 // loop is what people write: list, then ask about every tag.

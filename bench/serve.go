@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/bench/synthetic"
@@ -31,24 +37,75 @@ func serve(ctx context.Context, args []string) error {
 		return err
 	}
 	registry := synthetic.New(*shape)
-	address, stop, err := start(*listen, registry)
+	listener, err := net.Listen("tcp", *listen)
 	if err != nil {
 		return err
 	}
-	fmt.Println("listening on", address)
-	<-ctx.Done()
-	stop()
+	server := &http.Server{Handler: counted(registry)}
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	fmt.Println(listening, listener.Addr())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	fmt.Printf("%+v\n", registry.Counts())
 	return nil
 }
 
-// start serves a handler until stop is called.
-func start(listen string, handler http.Handler) (address string, stop func(), err error) {
-	listener, err := net.Listen("tcp", listen)
+const (
+	listening  = "listening on"
+	countsPath = "/-/counts"
+)
+
+// counted tells on countsPath what was asked since it told last.
+func counted(registry *synthetic.Registry) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if request.URL.Path != countsPath {
+			registry.ServeHTTP(w, request)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(registry.Counts())
+		registry.Reset()
+	})
+}
+
+// child is a synthetic registry in a process of its own, so that its CPU and
+// memory are nobody else's.
+type child struct {
+	host    string
+	process *exec.Cmd
+}
+
+func startChild(ctx context.Context, program string, shape *synthetic.Shape) (*child, error) {
+	process := exec.CommandContext(ctx, program, "serve", "-listen", "127.0.0.1:0",
+		"-repositories", fmt.Sprint(shape.Repositories), "-tags", fmt.Sprint(shape.Tags), "-per-image", fmt.Sprint(shape.PerImage),
+		"-latency", shape.Latency.String(), "-jitter", shape.Jitter.String(), "-knee", fmt.Sprint(shape.Knee))
+	process.Stderr = os.Stderr
+	out, err := process.StdoutPipe()
 	if err != nil {
-		return "", nil, err
+		return nil, err
 	}
-	server := &http.Server{Handler: handler}
-	go func() { _ = server.Serve(listener) }()
-	return listener.Addr().String(), func() { _ = server.Close() }, nil
+	if err := process.Start(); err != nil {
+		return nil, err
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	host, found := strings.CutPrefix(strings.TrimSpace(line), listening+" ")
+	if err != nil || !found {
+		return nil, fmt.Errorf("the registry did not start: %q: %w", line, err)
+	}
+	return &child{host: host, process: process}, nil
+}
+
+// counts is what was asked since the last call.
+func (c *child) counts() (counts synthetic.Counts, err error) {
+	response, err := http.Get("http://" + c.host + countsPath)
+	if err != nil {
+		return counts, err
+	}
+	defer response.Body.Close()
+	return counts, json.NewDecoder(response.Body).Decode(&counts)
+}
+
+func (c *child) stop() {
+	_ = c.process.Process.Kill()
+	_ = c.process.Wait()
 }

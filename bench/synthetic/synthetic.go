@@ -143,9 +143,12 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 			return
 		}
 		_, _ = w.Write(r.config(int(i)))
-	default:
+	case path == "":
 		r.served.others.Add(1)
 		_, _ = w.Write([]byte("{}"))
+	default: // no referrers API, no extensions
+		r.served.others.Add(1)
+		http.NotFound(w, request)
 	}
 }
 
