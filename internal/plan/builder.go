@@ -197,6 +197,10 @@ func (b *Builder) Finish(gaps []inventory.Gap, requests int64, seconds float64) 
 		Type: "summary", Repositories: len(b.parts), Requests: requests, Seconds: seconds, BytesExact: true,
 	}}
 	for name, parts := range b.byRegistry() {
+		if b.capabilities(name).ComponentDelete == registry.SupportYes {
+			p.Summary.BytesUnknown, p.Summary.BytesExact = true, false
+			continue
+		}
 		bytes, exact := b.ledger(name).freed(parts)
 		p.Summary.BytesFreed += bytes
 		p.Summary.BytesExact = p.Summary.BytesExact && exact

@@ -139,6 +139,9 @@ func TestComponentsOfAttachments(t *testing.T) {
 			t.Errorf("step without handle or digest: %+v", s)
 		}
 	}
+	if s := b.plan(t).Summary; !s.BytesUnknown || s.BytesExact || s.BytesFreed != 0 {
+		t.Errorf("bytes of manifests that were not read: %+v", s)
+	}
 	// One tag stays, and so does what hangs on the digest.
 	b.remove("alone")
 	expect(t, b.plan(t), nil, "delete-component :alone beside alone-too (root)")

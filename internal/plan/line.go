@@ -151,11 +151,14 @@ type Summary struct {
 	// the registry. BytesExact is false where something that could share them
 	// was not read, such as untagged manifests that the registry does not list;
 	// then it is an upper bound.
-	BytesFreed int64   `json:"bytes_freed"`
-	BytesExact bool    `json:"bytes_exact"`
-	Requests   int64   `json:"requests"`
-	Seconds    float64 `json:"seconds"`
-	Hash       string  `json:"hash"`
+	BytesFreed int64 `json:"bytes_freed"`
+	BytesExact bool  `json:"bytes_exact"`
+	// BytesUnknown: registries that delete components (Nexus) are left out of
+	// BytesFreed, because their manifests are not read for a plan.
+	BytesUnknown bool    `json:"bytes_unknown,omitempty"`
+	Requests     int64   `json:"requests"`
+	Seconds      float64 `json:"seconds"`
+	Hash         string  `json:"hash"`
 }
 
 // Plan is a whole plan in memory, lines by type, each in its order.
