@@ -239,15 +239,15 @@ func (r *repository) archiveAttachments(ctx context.Context, open []plan.Step) e
 			continue
 		}
 		if err == nil {
-			err = r.archive(ctx, s, raw)
+			if err = r.archive(ctx, s, raw); err == nil {
+				r.kept[s.Seq] = raw
+				continue
+			}
+			if answer := (*registry.Error)(nil); !errors.As(err, &answer) {
+				return &fatalError{err}
+			}
 		}
-		var answer *registry.Error
-		switch {
-		case err == nil:
-			r.kept[s.Seq] = raw
-		case !errors.As(err, &answer):
-			return &fatalError{err}
-		case r.can.CascadeReferrers != registry.SupportNo:
+		if r.can.CascadeReferrers != registry.SupportNo {
 			return fmt.Errorf("attachment %s cannot be archived before its subject goes: %w", s.Digest, err)
 		}
 	}
