@@ -61,7 +61,8 @@ func (p *program) demonstrate(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, p.close()); p.app = nil }()
 
 	p.tell("A registry (CNCF distribution %s) runs inside this program at %s, with the\n%s of a web shop. The request: delete images older than 30 days,\nkeep at least 5 of each.", registry.Version, registry.Host, count(registry.Images, "image"))
-	made, err := p.demoPlan(ctx, a, registry.Host)
+	p.command("plan " + registry.Host + " --older-than 30d --keep 5")
+	made, err := p.demoPlan(ctx, a, policy.Flags{OlderThan: "30d", Keep: 5}, true, registry.Host)
 	if err != nil {
 		return err
 	}
@@ -85,13 +86,14 @@ func (p *program) command(line string) {
 	fmt.Fprintf(p.t.out, "\n%s\n\n", p.t.paint.cyan("$ regkeep "+line))
 }
 
-func (p *program) demoPlan(ctx context.Context, a *app.App, host string) (*plan.Plan, error) {
-	p.command("plan " + host + " --older-than 30d --keep 5")
-	rules, err := a.Policy(policy.Flags{OlderThan: "30d", Keep: 5}, true)
+// demoPlan plans and shows it. Flags or names that are not given are taken from
+// the configuration.
+func (p *program) demoPlan(ctx context.Context, a *app.App, flags policy.Flags, given bool, names ...string) (*plan.Plan, error) {
+	rules, err := a.Policy(flags, given)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := a.Targets([]string{host})
+	targets, err := a.Targets(names)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +103,32 @@ func (p *program) demoPlan(ctx context.Context, a *app.App, host string) (*plan.
 	}
 	p.progress.clear()
 	return made, planView{t: p.t, plan: made}.write(p.t.out)
+}
+
+// demoApply carries out a plan of the demonstration and shows what came of it.
+func (p *program) demoApply(ctx context.Context, a *app.App, made *plan.Plan, level app.Level) (app.Result, error) {
+	began := p.clock()
+	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: level})
+	p.progress.clear()
+	if result.RunID != "" {
+		err = errors.Join(newOutcomeView(p, made).finishText(result, p.clock().Sub(began)), err)
+	}
+	return result, err
+}
+
+// demoRestore puts one tag back and shows that it is.
+func (p *program) demoRestore(ctx context.Context, a *app.App, run, name string, level app.Level) error {
+	p.command("undo " + run + " --only " + name)
+	ref, err := a.ParseReference(name)
+	if err != nil {
+		return err
+	}
+	restore, err := a.PlanUndo(ctx, run, []app.Reference{ref}, false)
+	if err != nil {
+		return err
+	}
+	_, err = p.demoApply(ctx, a, restore, level)
+	return err
 }
 
 // demoUndo puts one release for two platforms back and shows that it is.
@@ -117,15 +145,5 @@ func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Plan, run
 	}
 	name := back.Registry + "/" + back.Repository + ":" + back.Takes[0]
 	p.tell("Somebody still needed %s. Manifests are kept before they go, so it\ncan be put back under its old digest:", back.Repository+":"+back.Takes[0])
-	p.command("undo " + run + " --only " + name)
-	ref, err := a.ParseReference(name)
-	if err != nil {
-		return err
-	}
-	restore, err := a.PlanUndo(ctx, run, []app.Reference{ref}, false)
-	if err != nil {
-		return err
-	}
-	_, err = p.demoApply(ctx, a, restore, app.VerifyBlobs)
-	return err
+	return p.demoRestore(ctx, a, run, name, app.VerifyBlobs)
 }

@@ -56,7 +56,7 @@ func (p *program) demonstrateNexus(ctx context.Context) (err error) {
 
 	p.tell("This is an EMULATOR of Sonatype Nexus Repository (it answers like %s), not\nNexus itself: it runs inside this program at %s. The request: delete\nimages older than 30 days, keep at least 5 of each and whatever was pulled in\nthe last 14 days.", nexus.Version, nexus.URL)
 	p.command("plan -f regkeep.yaml")
-	made, err := p.nexusPlan(ctx, a)
+	made, err := p.demoPlan(ctx, a, policy.Flags{}, false)
 	if err != nil {
 		return err
 	}
@@ -77,34 +77,6 @@ func (p *program) demonstrateNexus(ctx context.Context) (err error) {
 	return nil
 }
 
-func (p *program) nexusPlan(ctx context.Context, a *app.App) (*plan.Plan, error) {
-	rules, err := a.Policy(policy.Flags{}, false)
-	if err != nil {
-		return nil, err
-	}
-	targets, err := a.Targets(nil)
-	if err != nil {
-		return nil, err
-	}
-	made, err := a.Plan(ctx, app.PlanRequest{Targets: targets, Policy: rules})
-	if err != nil {
-		return nil, err
-	}
-	p.progress.clear()
-	return made, planView{t: p.t, plan: made}.write(p.t.out)
-}
-
-// demoApply carries out a plan of the demonstration and shows what came of it.
-func (p *program) demoApply(ctx context.Context, a *app.App, made *plan.Plan, level app.Level) (app.Result, error) {
-	began := p.clock()
-	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: level})
-	p.progress.clear()
-	if result.RunID != "" {
-		err = errors.Join(newOutcomeView(p, made).finishText(result, p.clock().Sub(began)), err)
-	}
-	return result, err
-}
-
 func (p *program) nexusUndo(ctx context.Context, a *app.App, made *plan.Plan, run string) error {
 	at := slices.IndexFunc(made.Steps, func(step plan.Step) bool { return step.Why == "root" && step.Tag != "" })
 	if at < 0 {
@@ -113,15 +85,5 @@ func (p *program) nexusUndo(ctx context.Context, a *app.App, made *plan.Plan, ru
 	step := made.Steps[at]
 	name := step.Registry + "/" + step.Repository + ":" + step.Tag
 	p.tell("Until Nexus collects its garbage, a tag can be put back:")
-	p.command("undo " + run + " --only " + name)
-	ref, err := a.ParseReference(name)
-	if err != nil {
-		return err
-	}
-	restore, err := a.PlanUndo(ctx, run, []app.Reference{ref}, false)
-	if err != nil {
-		return err
-	}
-	_, err = p.demoApply(ctx, a, restore, app.VerifyManifests)
-	return err
+	return p.demoRestore(ctx, a, run, name, app.VerifyManifests)
 }
