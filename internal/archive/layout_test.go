@@ -1,0 +1,203 @@
+package archive_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2"
+	"oras.land/oras-go/v2/content/memory"
+	orasoci "oras.land/oras-go/v2/content/oci"
+
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
+	registrymemory "github.com/regkeep/regkeep/internal/registry/registrytest/memory"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
+)
+
+var at = time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
+
+func open(t *testing.T, dir string) *archive.Layout {
+	t.Helper()
+	l, err := archive.OpenLayout(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// stocked is a registry with a two-platform index that shares a layer, and
+// the entry of that index.
+func stocked() (*registrymemory.Registry, *world.Manifest, archive.Entry) {
+	w := world.New(world.DefaultNow)
+	r := w.Repository("app")
+	base := w.Layer()
+	index := r.Index(world.Index{Children: []*world.Manifest{
+		r.Image(world.Image{Layers: []oci.Digest{base}}), r.Image(world.Image{Layers: []oci.Digest{base}, Platform: "linux/arm64", Odd: true}),
+	}})
+	r.Tag("v1", index)
+	return registrymemory.Load(w, registrymemory.Options{}), index, archive.Entry{
+		Run: "r1", Seq: 1, Registry: "a.example:5000", Repository: "app", Manifest: index.RawManifest, Tags: []string{"v1", "v1.0"}, At: at,
+	}
+}
+
+// Another tool finds the whole image under its name, and every byte is right.
+func TestOtherToolsOpenTheLayout(t *testing.T) {
+	reg, index, entry := stocked()
+	dir := t.TempDir()
+	l := open(t, dir)
+	if err := l.Keep(t.Context(), entry, reg.Reader()); err != nil {
+		t.Fatal(err)
+	}
+	if got := reg.Counts()[call.Blob]; got != 5 {
+		t.Errorf("%d blobs were fetched, five there are", got)
+	}
+	if err := l.Keep(t.Context(), entry, reg.Reader()); err != nil || reg.Counts()[call.Blob] != 5 {
+		t.Errorf("kept again: %v, %v", err, reg.Counts())
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := orasoci.New(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var copied []string
+	options := oras.DefaultCopyOptions
+	options.PostCopy = func(_ context.Context, d ocispec.Descriptor) error {
+		copied = append(copied, d.Digest.String())
+		return nil
+	}
+	for _, name := range entry.Tags {
+		got, err := oras.Copy(t.Context(), other, "a.example:5000/app:"+name, memory.New(), name, options)
+		if err != nil || got.Digest.String() != string(index.Digest) {
+			t.Errorf("%s: %v %v", name, got, err)
+		}
+	}
+	if len(copied) < 8 {
+		t.Errorf("copied %v", copied)
+	}
+}
+
+// What a crash cut off was never reported as kept; what was kept is there.
+func TestACrashLosesNothingThatWasKept(t *testing.T) {
+	reg, _, entry := stocked()
+	dir := t.TempDir()
+	if err := open(t, dir).Keep(t.Context(), entry, reg.Reader()); err != nil { // and no Close
+		t.Fatal(err)
+	}
+	journal, err := os.OpenFile(filepath.Join(dir, "regkeep-entries.jsonl"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = journal.WriteString(`{"run":"r1","seq":2,"dig`)
+	if err := errors.Join(err, journal.Close()); err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, dir)
+	got, err := l.Entries(t.Context(), "r1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]archive.Entry{entry}, got); diff != "" {
+		t.Error(diff)
+	}
+	entry.Seq = 2
+	if err := errors.Join(l.Keep(t.Context(), entry, reg.Reader()), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := open(t, dir).Entries(t.Context(), ""); err != nil || len(got) != 2 {
+		t.Errorf("%d entries, %v", len(got), err)
+	}
+}
+
+func TestOnlyWhatIsWholeAndRightIsKept(t *testing.T) {
+	reg, index, entry := stocked()
+	child := reg.World().Repositories["app"].Manifests[index.Children[0].Digest]
+	for name, c := range map[string]struct {
+		fault fault.Fault
+		fails bool
+	}{
+		"a blob fails":    {fault.Fault{Op: call.Blob, Nth: 2, Kind: fault.Refuse}, true},
+		"a child fails":   {fault.Fault{Op: call.Manifest, Nth: 1, Kind: fault.Refuse}, true},
+		"a blob is gone":  {fault.Fault{Op: call.Blob, Reference: string(child.Config), Kind: fault.Refuse, Err: registry.ErrNotFound}, false},
+		"a child is gone": {fault.Fault{Op: call.Manifest, Nth: 2, Kind: fault.Refuse, Err: registry.ErrNotFound}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := open(t, t.TempDir())
+			err := l.Keep(t.Context(), entry, fault.New(c.fault).Reader(reg.Reader()))
+			if (err != nil) != c.fails {
+				t.Fatalf("got %v", err)
+			}
+			if _, err := l.Manifest(t.Context(), index.Digest); errors.Is(err, archive.ErrNotKept) != c.fails {
+				t.Errorf("kept: %v", err)
+			}
+			if err := l.Keep(t.Context(), entry, reg.Reader()); err != nil {
+				t.Errorf("once more: %v", err)
+			}
+		})
+	}
+	t.Run("other bytes", func(t *testing.T) {
+		l := open(t, t.TempDir())
+		if err := l.Keep(t.Context(), entry, liar{reg.Reader()}); err == nil {
+			t.Error("a blob was kept under a digest that it does not have")
+		}
+		if _, _, err := l.Blob(t.Context(), child.Config); !errors.Is(err, archive.ErrNotKept) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// liar serves other bytes than it was asked for.
+type liar struct{ registry.Reader }
+
+type lie struct{ *strings.Reader }
+
+func (lie) Close() error { return nil }
+
+func (liar) Blob(context.Context, string, oci.Digest) (registry.Blob, error) {
+	return lie{strings.NewReader("something else")}, nil
+}
+
+func TestADirectoryWithSomethingElseIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "thesis.tex"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archive.OpenLayout(dir); err == nil || !strings.Contains(err.Error(), dir) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDamageInTheLayoutIsFound(t *testing.T) {
+	reg, index, entry := stocked()
+	dir := t.TempDir()
+	l := open(t, dir)
+	if err := l.Keep(t.Context(), entry, reg.Reader()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "blobs", "sha256", index.Digest.Hex()), []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Manifest(t.Context(), index.Digest); err == nil {
+		t.Error("damaged bytes were handed out")
+	}
+	content, size, err := l.Blob(t.Context(), oci.Digest(index.Children[0].Digest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(content)
+	if err := errors.Join(err, content.Close()); err != nil || int64(len(body)) != size {
+		t.Errorf("%d of %d bytes, %v", len(body), size, err)
+	}
+}
