@@ -88,8 +88,14 @@ func (a *App) fresh(request ApplyRequest) error {
 	return a.CheckFresh(request.Plan)
 }
 
-// CheckFresh refuses a plan that is too old to be applied.
+// CheckFresh refuses a plan that is too old to be applied, or only a rehearsal.
 func (a *App) CheckFresh(p *plan.Plan) error {
+	if p.Header.Kind == Rehearsal {
+		return &Failure{
+			Kind: Refused, Err: errors.New("the plan is a rehearsal on a saved inventory and cannot be applied"),
+			Next: "Nothing was done; plan from the registry with `regkeep plan TARGET`",
+		}
+	}
 	if now := a.opts.Clock(); now.After(p.Header.Expires) {
 		return &Failure{
 			Kind: Refused,

@@ -98,6 +98,7 @@ func (c *choice) request(cmd *cobra.Command, a *app.App, args []string) (app.Pla
 
 func (p *program) planCommand() *cobra.Command {
 	var c choice
+	var r rehearsal
 	var output string
 	cmd := &cobra.Command{
 		Use:   "plan [TARGET…]",
@@ -107,10 +108,21 @@ reasons. Nothing is deleted. With --output the plan is saved, to be carried out
 by "regkeep apply".
 
 TARGET is HOST[:PORT][/REPOSITORY-PATTERN], the base URL of a Nexus, or a
-registry of the configuration. What may go is said by flags or by a file (-f).`,
+registry of the configuration. What may go is said by flags or by a file (-f).
+
+With --inventory nothing is asked of a registry: the plan is a rehearsal on what
+"regkeep ls --save" saved, at the time of saving or at --now, and cannot be
+applied.`,
 		Example: `  regkeep plan registry.example.com --older-than 30d --keep 5
-  regkeep plan registry.example.com/shop/** -f policy.yaml --output plan.json`,
+  regkeep plan registry.example.com/shop/** -f policy.yaml --output plan.json
+  regkeep plan --inventory saved.jsonl -f policy.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.check(args, output); err != nil {
+				return err
+			}
+			if r.inventory != "" {
+				return p.rehearse(cmd.Context(), cmd, &c, &r)
+			}
 			a, err := p.open()
 			if err != nil {
 				return err
@@ -127,6 +139,7 @@ registry of the configuration. What may go is said by flags or by a file (-f).`,
 		},
 	}
 	c.bind(cmd)
+	r.bind(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "save the plan in this `FILE` (.gz and .zst are compressed)")
 	return cmd
 }

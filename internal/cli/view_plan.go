@@ -12,6 +12,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/maruel/natural"
 
+	"github.com/regkeep/regkeep/internal/app"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -308,6 +309,10 @@ func (v planView) totals(w io.Writer) {
 			about = ""
 		}
 		fmt.Fprintf(w, "Frees %s%s once the registry has collected its garbage.\n", about, exactSize(s.BytesFreed))
+	}
+	if v.plan.Header.Kind == app.Rehearsal {
+		v.wrapped(w, v.t.paint.faint("A rehearsal as of "+v.plan.Header.Now.Format("2006-01-02 15:04 MST")+", without a registry: it cannot be applied."), "", "")
+		return
 	}
 	v.wrapped(w, v.t.paint.faint(fmt.Sprintf("%s in %.1f s. Plan %s, good until %s.",
 		count(s.Requests, "request"), s.Seconds, v.plan.Header.ID, v.plan.Header.Expires.Format("2006-01-02 15:04 MST"))), "", "")

@@ -1,0 +1,110 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// Rehearsal is the kind of plans that were made without a registry. No apply
+// takes one.
+const Rehearsal = "rehearsal"
+
+// RehearsalRequest is what to decide about, from a file that `ls --save`
+// wrote.
+type RehearsalRequest struct {
+	Inventory string
+	Policy    *policy.Policy
+	// Now is the instant of all ages; zero for the one when the inventory was
+	// saved.
+	Now         time.Time
+	MaxRemovals policy.Limit
+	Strict      bool
+}
+
+// Rehearse plans from a saved inventory. It asks neither a registry nor an
+// in-use source, and keeps nothing in the state.
+func (a *App) Rehearse(ctx context.Context, request RehearsalRequest) (*plan.Plan, error) {
+	stored, err := loadStock(ctx, request.Inventory, request.Policy)
+	if err != nil {
+		return nil, err
+	}
+	header := a.rehearsalHeader(stored, request)
+	builder := plan.NewBuilder(header, plan.Options{Now: header.Now, MaxRemovals: request.MaxRemovals, Strict: request.Strict})
+	builder.Warn(request.Policy.Warnings()...)
+	for _, repo := range stored.repositories {
+		report := request.Policy.Evaluate(repo, nil, header.Now)
+		if removed := report.Removes(); len(removed) > 0 {
+			if repo, err = stored.saved.Deepen(ctx, repo, removed); err != nil {
+				return nil, err
+			}
+		}
+		builder.Add(repo, report, request.Policy.Settings(report.Policy))
+	}
+	p := builder.Finish(stored.saved.Gaps(), 0, 0)
+	if len(a.file.InUse.Sources) > 0 {
+		p.Notices = append(p.Notices, plan.Notice{
+			Type: "warning", Code: codeEvidence, Scope: stored.saved.Info.Name, Lift: "in_use",
+			Message: "a rehearsal asks nobody what is in use, so what rests on that is not known; a plan of the registry asks, and may remove less",
+		})
+	}
+	return p, verdictOf(p)
+}
+
+func (a *App) rehearsalHeader(stored *stock, request RehearsalRequest) plan.Header {
+	now := request.Now.UTC()
+	if request.Now.IsZero() {
+		now = stored.saved.At.UTC()
+	}
+	created := a.now()
+	return plan.Header{
+		Type: "plan", Version: plan.Version, Kind: Rehearsal, ID: Rehearsal,
+		Created: created, Now: now, Expires: created, Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(),
+		Registries: []registry.Info{stored.saved.Info}, Evidence: []plan.Evidence{},
+	}
+}
+
+// stock is a saved inventory in memory.
+type stock struct {
+	saved        *inventory.Saved
+	repositories []*inventory.Repository
+}
+
+func loadStock(ctx context.Context, path string, demand inventory.Demand) (*stock, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, misuse("inventory: %w", err)
+	}
+	stored, err := readStock(ctx, bytes.NewReader(text), demand)
+	switch {
+	case errors.Is(err, inventory.ErrNotInventory):
+		return nil, &Failure{Kind: Usage, Err: fmt.Errorf("%s: %w", path, inventory.ErrNotInventory), Next: "Name a file that `regkeep ls TARGET --save FILE` wrote"}
+	case err != nil && ctx.Err() == nil:
+		return nil, &Failure{Kind: Usage, Err: fmt.Errorf("%s: %w", path, err), Next: "Save the inventory again with `regkeep ls TARGET --save FILE`"}
+	}
+	return stored, err
+}
+
+func readStock(ctx context.Context, r io.Reader, demand inventory.Demand) (*stock, error) {
+	saved, err := inventory.Load(r)
+	if err != nil {
+		return nil, err
+	}
+	stored := &stock{saved: saved}
+	for repo, err := range saved.Scan(ctx, demand) {
+		if err != nil {
+			return nil, err
+		}
+		stored.repositories = append(stored.repositories, repo)
+	}
+	return stored, nil
+}
