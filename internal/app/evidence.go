@@ -40,7 +40,11 @@ func (a *App) collect(ctx context.Context, s *session, now time.Time) (*usage.Ev
 	for _, source := range in.Sources {
 		finders = append(finders, finder(source, names, now))
 	}
-	return usage.Collect(ctx, finders, usage.Options{Names: names, Timeout: in.Timeout, Remember: in.Remember, Now: now})
+	state, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	return usage.Collect(ctx, finders, usage.Options{Names: names, Timeout: in.Timeout, Remember: in.Remember, Memory: state, Now: now})
 }
 
 func finder(source config.Source, names *usage.Names, now time.Time) usage.Finder {
@@ -51,6 +55,8 @@ func finder(source config.Source, names *usage.Names, now time.Time) usage.Finde
 		return docker.Finder{Host: source.Docker.Host, CertDir: source.Docker.CertDir}
 	case source.Files != nil:
 		return files.Finder{Paths: source.Files, Names: names}
+	case source.Images != nil:
+		return inline(source.Images)
 	case source.List != nil:
 		return list.Finder{Path: source.List.Path, MaxAge: source.List.MaxAge, Now: now}
 	case source.Command != nil:
@@ -91,3 +97,17 @@ func incomplete(s *session, evidence *usage.Evidence) []plan.Notice {
 }
 
 const codeEvidence = "evidence"
+
+// inline is images that stand in the configuration.
+type inline []string
+
+// Name says where they stand.
+func (inline) Name() string { return "images" }
+
+// Find names them all.
+func (images inline) Find(_ context.Context, found func(image, what string)) error {
+	for _, image := range images {
+		found(image, "the configuration")
+	}
+	return nil
+}

@@ -39,7 +39,7 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 	if now.IsZero() {
 		now = created
 	}
-	evidence, err := a.collect(ctx, session, now)
+	evidence, err := a.collect(ctx, session, created)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error)
 		return nil, err
 	}
 	defer session.close()
-	evidence, err := a.collect(ctx, session, now)
+	evidence, err := a.collect(ctx, session, created)
 	if err != nil {
 		return nil, err
 	}

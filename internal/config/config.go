@@ -43,7 +43,7 @@ type Registry struct {
 type InUse struct {
 	Sources  []Source
 	Aliases  []Alias
-	Remember time.Duration // 0 for the default
+	Remember time.Duration // 0 for the default; at most a year
 	Timeout  time.Duration // of one source; 0 for the default
 }
 
@@ -56,6 +56,7 @@ type Source struct {
 	Docker     *Docker
 	Files      []string
 	List       *List
+	Images     []string // written out
 	Command    []string
 	URL        string
 }

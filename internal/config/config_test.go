@@ -40,6 +40,7 @@ in_use:
     - docker: {host: "tcp://build:2376"}
     - files: [~/deploy]
     - list: {path: in-use.txt, max_age: 2h}
+    - images: ["registry.example.com/base/os:12"]
     - command: [show-images, --all]
     - url: https://inventory.example.com/images
 policies:
@@ -70,6 +71,7 @@ policies:
 				{Docker: &Docker{Host: "tcp://build:2376"}},
 				{Files: []string{"/home/ann/deploy"}},
 				{List: &List{Path: "in-use.txt", MaxAge: 2 * time.Hour}},
+				{Images: []string{"registry.example.com/base/os:12"}},
 				{Command: []string{"show-images", "--all"}},
 				{URL: "https://inventory.example.com/images"},
 			},
@@ -95,6 +97,7 @@ func TestMistakesHaveAPlaceAndAWayOut(t *testing.T) {
 		{"flag", "registries:\n  p: {url: h, plain_http: yes}\n", `"yes" is neither true nor false`},
 		{"duration", "plan_max_age: 1 day\n", `c.yaml:1:15: "1 day" is not a duration`},
 		{"two kinds of source", "in_use: {sources: [{url: a, files: [b]}]}\n", `this one has 2`},
+		{"longer than anything is kept", "in_use:\n  remember: 400d\n", `c.yaml:2:13: remember: sightings are kept for a year`},
 		{"empty list", "in_use: {sources: [{files: []}]}\n", `files must not be empty`},
 		{"list where a mapping belongs", "registries: [a]\n", `c.yaml:1:13: registries must be a mapping (name: value lines), not a list`},
 		{"not YAML", "state: [1\nplan: 2\n", `c.yaml:2:`},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -121,11 +122,18 @@ func expand(path string) string {
 	return os.ExpandEnv(path)
 }
 
+const mostRemember = 365 * 24 * time.Hour
+
 func (d *decoder) inUse(n *yaml.Node) InUse {
 	var in InUse
 	d.mapping(n, "in_use", map[string]func(*yaml.Node){
-		"remember": d.duration(&in.Remember),
-		"timeout":  d.duration(&in.Timeout),
+		"remember": func(v *yaml.Node) {
+			d.duration(&in.Remember)(v)
+			if in.Remember > mostRemember {
+				d.problem(v, "remember: sightings are kept for a year; write at most 365d")
+			}
+		},
+		"timeout": d.duration(&in.Timeout),
 		"aliases": func(v *yaml.Node) {
 			d.pairs(v, "aliases", func(from, to *yaml.Node) {
 				alias := Alias{From: from.Value}
@@ -178,11 +186,12 @@ func (d *decoder) source(n *yaml.Node) Source {
 				d.problem(v, "a list has no path")
 			}
 		}),
+		"images":  one(d.texts(&s.Images, "images")),
 		"command": one(d.texts(&s.Command, "command")),
 		"url":     one(d.text(&s.URL)),
 	})
 	if n.Kind == yaml.MappingNode && kinds != 1 {
-		d.problem(n, "an in-use source has exactly one of kubernetes, docker, files, list, command and url; this one has %d", kinds)
+		d.problem(n, "an in-use source has exactly one of kubernetes, docker, files, list, images, command and url; this one has %d", kinds)
 	}
 	return s
 }
