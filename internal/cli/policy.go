@@ -37,7 +37,7 @@ func (p *program) policyCommand() *cobra.Command {
 			return err
 		},
 	}
-	cmd.AddCommand(check, schema, p.importCommand())
+	cmd.AddCommand(check, schema, p.importCommand(), p.casesCommand())
 	return cmd
 }
 

@@ -1,0 +1,121 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// CaseResult is what came of one case of a file of policy cases.
+type CaseResult struct {
+	Name   string
+	Policy string // the file, for the lines of reasons
+	Now    time.Time
+	Misses []CaseMiss
+}
+
+// CaseMiss is one tag whose verdict is not the expected one.
+type CaseMiss struct {
+	Repository, Tag string
+	Line, Column    int // of the expectation
+	// Want is the expected verdict; where a list was exceeded, "not " and the
+	// verdict of the list. Got has no Verdict where there is no such tag.
+	Want string
+	Got  plan.Verdict
+}
+
+// TestPolicy runs the cases of one file. The error says what is wrong with the
+// file, with line and column.
+func TestPolicy(ctx context.Context, path string) ([]CaseResult, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, misuse("policy cases: %w", err)
+	}
+	f := &caseFile{path: path}
+	cases := f.read(data)
+	if len(f.problems) > 0 {
+		slices.SortStableFunc(f.problems, func(a, b policy.Problem) int {
+			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		})
+		return nil, &Failure{Kind: Usage, Err: f.problems}
+	}
+	results := make([]CaseResult, len(cases))
+	for i := range cases {
+		if results[i], err = cases[i].run(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+type spot struct{ repository, tag string }
+
+func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
+	stored, err := c.stockOf(ctx)
+	if err != nil {
+		return CaseResult{}, err
+	}
+	result := CaseResult{Name: c.name, Policy: c.file, Now: c.now}
+	if result.Now.IsZero() {
+		result.Now = stored.saved.At
+	}
+	header := plan.Header{Kind: Rehearsal, Now: result.Now, Registries: []registry.Info{stored.saved.Info}}
+	builder := plan.NewBuilder(header, plan.Options{Now: result.Now})
+	for _, repo := range stored.repositories {
+		report := c.policy.Evaluate(repo, nil, result.Now)
+		if removed := report.Removes(); len(removed) > 0 {
+			if repo, err = stored.saved.Deepen(ctx, repo, removed); err != nil {
+				return CaseResult{}, err
+			}
+		}
+		builder.Add(repo, report, c.policy.Settings(report.Policy))
+	}
+	result.Misses = c.compare(builder.Finish(stored.saved.Gaps(), 0, 0).Verdicts)
+	return result, nil
+}
+
+// compare finds what differs. A list that is written is meant whole: a tag
+// beyond it with that verdict differs too.
+func (c *policyCase) compare(verdicts []plan.Verdict) []CaseMiss {
+	found := map[spot]plan.Verdict{}
+	for _, v := range verdicts {
+		found[spot{v.Repository, nameOf(v)}] = v
+	}
+	var misses []CaseMiss
+	reported := map[spot]bool{}
+	miss := func(e expectation, tag, want string, got plan.Verdict) {
+		if at := (spot{e.repository, tag}); !reported[at] {
+			reported[at] = true
+			misses = append(misses, CaseMiss{Repository: e.repository, Tag: tag, Line: e.line, Column: e.column, Want: want, Got: got})
+		}
+	}
+	for _, e := range c.expect {
+		for _, tag := range e.tags {
+			if got := found[spot{e.repository, tag}]; got.Verdict != e.verdict {
+				miss(e, tag, e.verdict, got)
+			}
+		}
+	}
+	for _, e := range c.expect {
+		for _, v := range verdicts {
+			if v.Repository == e.repository && v.Verdict == e.verdict && !slices.Contains(e.tags, nameOf(v)) {
+				miss(e, nameOf(v), "not "+e.verdict, v)
+			}
+		}
+	}
+	return misses
+}
+
+// nameOf is the tag, or @ and the digest of what has none.
+func nameOf(v plan.Verdict) string {
+	if v.Tag == "" {
+		return "@" + string(v.Digest)
+	}
+	return v.Tag
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/regkeep/regkeep/internal/app"
+)
+
+func (p *program) casesCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "test FILE…", Short: "Run cases: an inventory, an instant, and the verdicts that are expected",
+		Long: `Runs the cases of each FILE against the policy that it names, without a registry.
+Exit code 0 when all hold, 1 when one fails, 2 when a file is wrong.`,
+		Example: "  regkeep policy test policy.test.yaml",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			failed := false
+			for _, file := range args {
+				results, err := app.TestPolicy(cmd.Context(), file)
+				if err != nil {
+					return p.tellProblems(err)
+				}
+				missed, err := p.tellCases(file, results)
+				if err != nil {
+					return err
+				}
+				failed = failed || missed
+			}
+			if failed {
+				return &shown{app.Failed}
+			}
+			return nil
+		},
+	}
+}
+
+type caseLine struct {
+	Type       string `json:"type"` // "case", "miss"
+	File       string `json:"file"`
+	Name       string `json:"name"`
+	OK         *bool  `json:"ok,omitempty"` // of a case
+	Line       int    `json:"line,omitempty"`
+	Repository string `json:"repository,omitempty"`
+	Tag        string `json:"tag,omitempty"`
+	Want       string `json:"want,omitempty"`
+	Got        string `json:"got,omitempty"`
+	Why        string `json:"why,omitempty"`
+	Policy     string `json:"policy,omitempty"`
+	PolicyLine int    `json:"policy_line,omitempty"`
+}
+
+// tellCases writes the cases of a file and says whether one failed.
+func (p *program) tellCases(file string, results []app.CaseResult) (failed bool, err error) {
+	lines := json.NewEncoder(p.t.out)
+	for _, result := range results {
+		ok := len(result.Misses) == 0
+		failed = failed || !ok
+		if p.json() {
+			if err := lines.Encode(caseLine{Type: "case", File: file, Name: result.Name, OK: &ok}); err != nil {
+				return failed, err
+			}
+		} else {
+			mark := p.t.paint.green("ok  ")
+			if !ok {
+				mark = p.t.paint.red("FAIL")
+			}
+			fmt.Fprintf(p.t.out, "%s  %s: %s\n", mark, file, result.Name)
+		}
+		for _, miss := range result.Misses {
+			line := caseLine{Type: "miss", File: file, Name: result.Name, Line: miss.Line, Repository: miss.Repository, Tag: miss.Tag,
+				Want: miss.Want, Got: cmp.Or(miss.Got.Verdict, "no such tag"), Why: sentences(miss.Got, result.Now)}
+			for _, reason := range miss.Got.Reasons {
+				if reason.Line > 0 && line.PolicyLine == 0 {
+					line.Policy, line.PolicyLine = result.Policy, reason.Line
+				}
+			}
+			if p.json() {
+				if err := lines.Encode(line); err != nil {
+					return failed, err
+				}
+				continue
+			}
+			p.tellMiss(line, miss.Column)
+		}
+	}
+	return failed, nil
+}
+
+func (p *program) tellMiss(line caseLine, column int) {
+	fmt.Fprintf(p.t.out, "      %s:%d:%d: %s:%s: want %s, got %s", line.File, line.Line, column, line.Repository, line.Tag, line.Want, line.Got)
+	if line.Why != "" {
+		fmt.Fprintf(p.t.out, ": %s", line.Why)
+	}
+	if line.PolicyLine > 0 {
+		fmt.Fprintf(p.t.out, " (%s:%d)", line.Policy, line.PolicyLine)
+	}
+	fmt.Fprintln(p.t.out)
+}
