@@ -9,6 +9,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"os"
 	"strings"
 	"sync"
@@ -51,8 +52,9 @@ type App struct {
 	opts Options
 	file *config.File
 
-	opening sync.Mutex
-	state   *store.Store
+	opening  sync.Mutex
+	state    *store.Store
+	contents *contents
 }
 
 // New reads the configuration. It opens nothing.
@@ -101,7 +103,24 @@ func (a *App) Close() error {
 	if a.state == nil {
 		return nil
 	}
+	if a.contents != nil {
+		a.contents.flush(context.Background())
+	}
 	return a.state.Close()
+}
+
+// cache is what scans need not ask for again.
+func (a *App) cache() (*contents, error) {
+	state, err := a.store()
+	if err != nil {
+		return nil, err
+	}
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if a.contents == nil {
+		a.contents = newContents(context.Background(), state)
+	}
+	return a.contents, nil
 }
 
 // now is the wall clock in whole seconds, as plans carry it.

@@ -14,6 +14,7 @@ import (
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/wrap"
 	"github.com/regkeep/regkeep/internal/usage"
 )
 
@@ -180,7 +181,16 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	if err != nil {
 		return nil, err
 	}
-	return inventory.NewScanner(opened.reader, opened.info, inventory.Options{
+	cache, err := a.cache()
+	if err != nil {
+		return nil, err
+	}
+	recall := func(ctx context.Context, repository string) map[string]bool {
+		tags, _ := state.Recalled(ctx, opened.info.Name, repository) // none: everything is fetched
+		return tags
+	}
+	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{
+		Recall:       recall,
 		Match:        chosen.matches(),
 		Repositories: chosen.repositories(),
 		Workers:      a.opts.Connection.Concurrency,

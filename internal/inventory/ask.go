@@ -17,13 +17,14 @@ type ask struct {
 	op     op
 	tag    int // index of the tag, for askTag and askHead
 	digest oci.Digest
+	look   bool // whether the manifest is there, before a cache gives it
 }
 
 type op uint8
 
 const (
 	askTag       op = iota // the manifest behind a tag
-	askHead                // the digest behind a tag, where fetching counts as a pull
+	askHead                // the digest behind a tag, where its manifest is at hand or fetching counts as a pull
 	askManifest            // a manifest by digest
 	askConfig              // an image config
 	askReferrers           // who names this manifest as subject
@@ -48,6 +49,11 @@ func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) ans
 		reference := tag
 		if q.op == askManifest {
 			reference = string(q.digest)
+		}
+		if q.look {
+			if _, a.err = s.reader.Head(ctx, repository, reference); a.err != nil {
+				break
+			}
 		}
 		var raw oci.RawManifest
 		if raw, a.err = s.reader.Manifest(ctx, repository, reference); a.err == nil {

@@ -25,6 +25,8 @@ type reading struct {
 	configs map[oci.Digest]*oci.Config // by digest; nil while on its way or not to be had
 	deep    *descent                   // set while Deepen reads
 
+	recalled map[string]bool // tags whose manifest is at hand unless they have moved
+
 	now       []ask // served first, last in first out
 	later     []ask // manifests by digest, once every tag is resolved
 	resolving int   // tags on their way
@@ -97,17 +99,17 @@ func (r *reading) next() (ask, bool) {
 }
 
 func (r *reading) pop(q ask) {
-	if q.op == askManifest {
-		r.later = r.later[:len(r.later)-1]
+	if n := len(r.now); n > 0 && r.now[n-1] == q {
+		r.now = r.now[:n-1]
 	} else {
-		r.now = r.now[:len(r.now)-1]
+		r.later = r.later[:len(r.later)-1]
 	}
 }
 
 // resolve asks what a tag points at.
 func (r *reading) resolve(tag int) {
 	op := askTag
-	if r.s.info.Capabilities.PullsCounted == registry.SupportYes {
+	if r.s.info.Capabilities.PullsCounted == registry.SupportYes || r.recalled[r.repo.Tags[tag].Name] {
 		op = askHead
 	}
 	r.resolving++
@@ -115,12 +117,16 @@ func (r *reading) resolve(tag int) {
 }
 
 // need makes sure that a manifest is read.
-func (r *reading) need(digest oci.Digest) {
+func (r *reading) need(digest oci.Digest) { r.needs(digest, false) }
+
+// needs is need for what a cache must not vouch for where look is set: whether
+// it is there is what the question is about.
+func (r *reading) needs(digest oci.Digest, look bool) {
 	if m := r.repo.Manifests[digest]; r.asked[digest] || m != nil && m.settled() {
 		return
 	}
 	r.asked[digest] = true
-	r.later = append(r.later, ask{op: askManifest, digest: digest})
+	r.later = append(r.later, ask{op: askManifest, digest: digest, look: look})
 }
 
 // want makes sure that the config facts of an image are known, or those of all
@@ -183,6 +189,13 @@ func (r *reading) takeTag(a answer) {
 		r.now = append(r.now, ask{op: askTag, tag: a.tag})
 	case a.op == askHead:
 		tag.Digest = a.head
+		if m := r.repo.Manifests[a.head]; m != nil {
+			tag.Digest = m.Digest // one string for all
+		}
+		if m := r.repo.Manifests[a.head]; r.recalled[tag.Name] && !r.asked[a.head] && (m == nil || !m.settled()) {
+			r.asked[a.head] = true
+			r.now = append(r.now, ask{op: askManifest, digest: tag.Digest})
+		}
 		r.need(a.head)
 		r.pointed(tag)
 	default:

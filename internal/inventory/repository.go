@@ -53,6 +53,9 @@ func (r *reading) graph(ctx context.Context) error {
 		return err
 	}
 	light := r.componentsSuffice()
+	if recall := r.s.opts.Recall; recall != nil {
+		r.recalled = recall(ctx, r.repo.Name)
+	}
 	for i := len(r.repo.Tags) - 1; i >= 0; i-- {
 		tag := &r.repo.Tags[i]
 		switch {
@@ -185,7 +188,7 @@ func (r *reading) readSubjects() {
 	children := r.repo.children()
 	subjects := func(subject oci.Digest) {
 		if subject != "" && !children[subject] {
-			r.need(subject)
+			r.needs(subject, r.s.opts.Recall != nil)
 		}
 	}
 	for i := range r.repo.Tags {

@@ -34,6 +34,11 @@ type Options struct {
 	Requests func() int64
 	// FirstSeen fills Tag.Seen; may be nil.
 	FirstSeen FirstSeen
+	// Recall names the tags of a repository whose manifest the reader has at
+	// hand unless they have moved: these are looked up, not fetched. It is set
+	// where the reader answers from a cache, which does not know what is there
+	// by now; may be nil.
+	Recall func(ctx context.Context, repository string) map[string]bool
 }
 
 // FirstSeen remembers when regkeep first saw a tag on a digest.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"sync"
 
@@ -37,6 +38,58 @@ func (s *Store) Content(ctx context.Context, digest oci.Digest) (oci.RawManifest
 	return raw, true, nil
 }
 
+// Contents are those of many digests that are cached, in one read. One that
+// lost its bytes is left out.
+func (s *Store) Contents(ctx context.Context, digests []oci.Digest) (map[oci.Digest]oci.RawManifest, error) {
+	wanted, err := json.Marshal(digests)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT digest, media_type, body FROM contents WHERE digest IN (SELECT value FROM json_each($1))`, string(wanted))
+	if err != nil {
+		return nil, translate(s.path, err)
+	}
+	defer rows.Close()
+	found := make(map[oci.Digest]oci.RawManifest, len(digests))
+	for rows.Next() {
+		var raw oci.RawManifest
+		if err := rows.Scan(&raw.Digest, &raw.MediaType, &raw.Body); err != nil {
+			return nil, translate(s.path, err)
+		}
+		if raw.Digest.Verify(raw.Body) == nil {
+			found[raw.Digest] = raw
+		}
+	}
+	return found, translate(s.path, rows.Err())
+}
+
+// AnyContents says whether anything is cached.
+func (s *Store) AnyContents(ctx context.Context) (bool, error) {
+	var any bool
+	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM contents)`).Scan(&any)
+	return any, translate(s.path, err)
+}
+
+// Recalled are the tags whose manifest, as the last complete scan of the
+// repository saw it, is cached.
+func (s *Store) Recalled(ctx context.Context, registryName, repository string) (map[string]bool, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT s.tag FROM seen s JOIN contents c ON c.digest = s.digest
+		WHERE s.registry = $1 AND s.repository = $2`, registryName, repository)
+	if err != nil {
+		return nil, translate(s.path, err)
+	}
+	defer rows.Close()
+	tags := map[string]bool{}
+	for rows.Next() {
+		var tag string
+		if err := rows.Scan(&tag); err != nil {
+			return nil, translate(s.path, err)
+		}
+		tags[tag] = true
+	}
+	return tags, translate(s.path, rows.Err())
+}
+
 // KeepContents caches contents, many in one write. When the cache is full the
 // oldest go; what does not have its digest is not taken.
 func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) error {
@@ -54,7 +107,8 @@ func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) e
 				continue
 			}
 			result, err := tx.ExecContext(ctx, `INSERT INTO contents (digest, media_type, size, body) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (digest) DO NOTHING`, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
+				ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, body = excluded.body
+				WHERE body <> excluded.body`, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
 			if err != nil {
 				return err
 			}

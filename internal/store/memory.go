@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/journal"
@@ -144,13 +145,22 @@ func (s *Store) RecordScan(ctx context.Context, registryName, repository string,
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
+		var fresh [][2]string
 		for _, p := range pointers {
 			if gone[p] {
 				delete(gone, p)
-				continue
+			} else {
+				fresh = append(fresh, [2]string{p.Tag, string(p.Digest)})
 			}
-			if _, err := tx.ExecContext(ctx, `INSERT INTO seen (registry, repository, tag, digest, at) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT DO NOTHING`, registryName, repository, p.Tag, string(p.Digest), micros(at)); err != nil {
+		}
+		for some := range slices.Chunk(fresh, 1000) {
+			added, err := json.Marshal(some)
+			if err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `INSERT INTO seen (registry, repository, tag, digest, at)
+				SELECT $1, $2, value ->> 0, value ->> 1, $3 FROM json_each($4) WHERE true
+				ON CONFLICT DO NOTHING`, registryName, repository, micros(at), string(added)); err != nil {
 				return err
 			}
 		}
