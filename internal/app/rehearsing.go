@@ -38,12 +38,22 @@ func (a *App) Rehearse(ctx context.Context, request RehearsalRequest) (*plan.Pla
 	if err != nil {
 		return nil, err
 	}
+	p, err := a.rehearseOn(ctx, stored, request)
+	if err != nil {
+		return nil, err
+	}
+	return p, verdictOf(p)
+}
+
+// rehearseOn plans from an inventory in memory.
+func (a *App) rehearseOn(ctx context.Context, stored *stock, request RehearsalRequest) (*plan.Plan, error) {
 	header := a.rehearsalHeader(stored, request)
 	builder := plan.NewBuilder(header, plan.Options{Now: header.Now, MaxRemovals: request.MaxRemovals, Strict: request.Strict})
 	builder.Warn(request.Policy.Warnings()...)
 	for _, repo := range stored.repositories {
 		report := request.Policy.Evaluate(repo, nil, header.Now)
 		if removed := report.Removes(); len(removed) > 0 {
+			var err error
 			if repo, err = stored.saved.Deepen(ctx, repo, removed); err != nil {
 				return nil, err
 			}
@@ -57,7 +67,7 @@ func (a *App) Rehearse(ctx context.Context, request RehearsalRequest) (*plan.Pla
 			Message: "a rehearsal asks nobody what is in use, so what rests on that is not known; a plan of the registry asks, and may remove less",
 		})
 	}
-	return p, verdictOf(p)
+	return p, nil
 }
 
 func (a *App) rehearsalHeader(stored *stock, request RehearsalRequest) plan.Header {

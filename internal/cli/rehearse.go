@@ -13,16 +13,27 @@ import (
 
 // rehearsal is the flags of plans that touch no registry.
 type rehearsal struct {
-	inventory string
+	inventory    string
+	compare      string
+	every, until string
 }
 
 func (r *rehearsal) bind(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&r.inventory, "inventory", "", "rehearse on a `FILE` that \"ls --save\" wrote, without a registry")
+	cmd.Flags().StringVar(&r.compare, "compare", "", "with --inventory, show which verdicts the policy in this `FILE` changes")
+	cmd.Flags().StringVar(&r.every, "every", "", "with --inventory and --for, show what would go at each `STEP`, such as 1d, if nothing new came")
+	cmd.Flags().StringVar(&r.until, "for", "", "how `LONG` to look ahead, such as 90d")
 }
 
 // check refuses what makes no sense beside --inventory.
 func (r *rehearsal) check(args []string, output string) error {
 	switch {
+	case (r.every == "") != (r.until == ""):
+		return usageError("--every and --for belong together: --every 1d --for 90d")
+	case r.every != "" && r.compare != "":
+		return usageError("--compare looks at one instant; leave out --every and --for")
+	case r.inventory == "" && (r.every != "" || r.compare != ""):
+		return usageError("--every, --for and --compare need --inventory FILE")
 	case r.inventory == "":
 		return nil
 	case len(args) > 0:
@@ -46,6 +57,12 @@ func (p *program) rehearse(ctx context.Context, cmd *cobra.Command, c *choice, r
 		return err
 	}
 	request.MaxRemovals = policy.Limit{Set: c.limited, N: c.maxRemovals}
+	switch {
+	case r.every != "":
+		return p.foresee(ctx, a, request, r)
+	case r.compare != "":
+		return p.comparePolicies(ctx, a, request, r.compare)
+	}
 	made, err := a.Rehearse(ctx, request)
 	if made == nil {
 		return err
