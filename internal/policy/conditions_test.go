@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,9 @@ func TestAgeIsTheLatestTrustedTime(t *testing.T) {
 	index := w.index("index", w.repo.Manifests[sha("a")], w.image("b", days(2)))
 	w.tag("multi", index.Digest)
 	expect(t, line(t, w, "remove: [{older_than: 30d}]"), "multi=keep/not-due")
+	// The child that could not be read may be the newest.
+	w.repo.Manifests[sha("b")].Created, w.repo.Manifests[sha("b")].Problem = time.Time{}, "503"
+	expect(t, line(t, w, "remove: [{older_than: 30d}]"), "multi=hold")
 }
 
 func TestTies(t *testing.T) {
@@ -93,6 +97,19 @@ func TestUnknownOrderUsesNoPlace(t *testing.T) {
 	w.image("x", time.Time{}, "x")
 	expect(t, line(t, w, "remove: [{everything: true}], keep: [{newest: 2}]"), "a=keep b=keep c=remove x=hold/unknown-age")
 	expect(t, line(t, w, "remove: [{everything: true}], keep: [{newest: 4}]"), "a=keep b=keep c=keep x=keep/newest")
+}
+
+func TestAnImageRanksByItsNewestTag(t *testing.T) {
+	w := newWorld()
+	for i, name := range []string{"a", "b", "c"} {
+		w.image(name, time.Time{}, name, name+"-too")
+		w.find(name).Pushed, w.find(name+"-too").Pushed = days(float64(40+i)), days(float64(40+i))
+	}
+	w.find("c-too").Pushed = days(35)
+	expect(t, line(t, w, "remove: [{beyond: 1}]"), "c=keep c-too=keep a=remove b=remove")
+	// Where the time of one of its tags is not known, nor is its place.
+	w.find("b-too").Pushed = time.Time{}
+	expect(t, line(t, w, "remove: [{beyond: 1, by: pushed}]"), "b=hold b-too=hold c=keep a=remove")
 }
 
 func TestPerGroup(t *testing.T) {
@@ -165,6 +182,7 @@ func TestSemver(t *testing.T) {
 	expect(t, line(t, w, all+`[{semver: {range: ">=1.1", newest: 2, per: minor}}]`),
 		"v1.0.0=remove v1.1.0=remove v1.1.1=keep/semver 1.1.1=keep v1.1.2=keep v1.1.3-rc.1=remove v2.0.0=keep 20240131=remove latest-1=remove")
 	expect(t, line(t, w, all+`[{semver: {newest: 1, per: major, prereleases: true}}]`), "v1.1.3-rc.1=keep v1.1.2=remove v2.0.0=keep")
+	expect(t, line(t, w, all+`[{semver: {newest: 1, per: minor}}]`), "v1.0.0=keep v1.1.2=keep v1.1.3-rc.1=remove")
 	expect(t, line(t, w, all+`[{semver: {range: "<2"}}]`), "v1.0.0=keep v1.1.2=keep v2.0.0=remove v1.1.3-rc.1=remove")
 }
 
@@ -281,6 +299,14 @@ func TestFloor(t *testing.T) {
 	expect(t, judge("floor: 0\n"), "a=remove b=remove c=remove d=remove")
 	w.image("e", days(10), "e")
 	expect(t, judge(""), "e=keep/not-due b=remove c=remove")
+	// Neither what is held nor what nobody could read is certain to stay.
+	w.image("x", time.Time{}, "e")
+	delete(w.repo.Manifests, sha("e"))
+	w.tag("latest", "").Problem = "503"
+	w.repo.Tags = slices.DeleteFunc(w.repo.Tags, func(t inventory.Tag) bool { return t.Name == "e" && t.Digest == sha("e") })
+	expect(t, judge(""), "e=hold/unknown-age latest=keep/protected b=keep/floor c=keep/floor a=remove")
+	w.repo.Tags = slices.DeleteFunc(w.repo.Tags, func(t inventory.Tag) bool { return t.Name == "latest" })
+	expect(t, judge(""), "e=hold/unknown-age b=keep/floor a=remove")
 	for _, m := range w.repo.Manifests {
 		m.Created = time.Time{}
 	}
@@ -305,7 +331,7 @@ func TestInUse(t *testing.T) {
 	child, other := w.image("child", days(50), "v1-amd64"), w.image("other", days(50), "free")
 	index := w.index("index", child)
 	w.tag("v1", index.Digest)
-	sibling := w.tag("stable", index.Digest)
+	w.tag("stable", index.Digest)
 	text := "version: 1\nfloor: 0\nprotect: [{in_use: true}]\n" + oneRule("{tags: [\"**\"], remove: [{everything: true}]}")[len("version: 1\n"):]
 	judge := func(complete bool, tag string, digest oci.Digest) map[string]string {
 		e := &usage.Evidence{Sources: []usage.Source{{Name: "k8s", Complete: complete}}}
@@ -317,7 +343,10 @@ func TestInUse(t *testing.T) {
 	expect(t, judge(true, "", other.Digest), "v1=remove v1-amd64=remove free=keep/in-use")
 	expect(t, judge(false, "v1", ""), "v1=keep/in-use free=hold")
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "v1=hold free=hold")
-	_ = sibling
+	// What is used and could not be read may hang together with anything.
+	w.tag("odd", "").Problem = "503"
+	expect(t, judge(true, "odd", ""), "v1=hold free=hold odd=keep/in-use")
+	expect(t, judge(true, "v1", ""), "v1=keep/in-use free=remove")
 }
 
 func TestFirstPolicyAndFirstRule(t *testing.T) {
@@ -356,4 +385,18 @@ func TestLimitOfRemovals(t *testing.T) {
 	if r := parse(t, strings.Replace(text, "2", "3", 1)).Evaluate(w.repo, nil, now); len(r.Refusals) != 0 {
 		t.Errorf("%+v", r.Refusals)
 	}
+}
+
+// What may be the child of something that nobody could read uses no place.
+func TestPossibleChildrenUseNoPlace(t *testing.T) {
+	w := newWorld()
+	w.image("a", days(50), "a")
+	w.image("b", days(60), "b")
+	w.image("child", days(40))
+	rule := "remove: [{everything: true}], keep: [{newest: 1}]"
+	expect(t, line(t, w, rule), "a=remove b=remove untagged=keep/newest")
+	index := w.index("index")
+	index.Read, index.Problem = false, "503"
+	w.tag("broken", index.Digest)
+	expect(t, line(t, w, rule), "a=keep/newest b=remove untagged=hold broken=hold")
 }

@@ -155,8 +155,13 @@ func (e *evaluation) pullsTell() bool {
 	if !e.repo.PullsRecorded {
 		return false
 	}
-	for i := range e.roots {
-		if e.pulled(i) != noTime {
+	for i := range e.repo.Tags {
+		if e.trust(e.repo.Tags[i].Pulled) != noTime {
+			return true
+		}
+	}
+	for _, m := range e.repo.Manifests {
+		if e.trust(m.Pulled) != noTime {
 			return true
 		}
 	}

@@ -214,10 +214,8 @@ func (e *evaluation) holdUnread(decisions []Decision) {
 		}
 		what := ""
 		switch m := d.Root.Manifest; {
-		case d.Root.Digest == "" || m == nil:
-			what = "digest"
 		case !e.resolved(i):
-			what = "manifest"
+			what = unread(e, i)
 		case m.Kind == oci.KindUnknown && (m.Read || m.MediaType != "") || m.Kind == oci.KindSchema1:
 			what = "media type"
 		case d.Root.Tag == nil && e.blind:

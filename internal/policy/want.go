@@ -42,11 +42,7 @@ func (p *Policy) undecided(repo *inventory.Repository, g *governed) map[*rule]in
 	e := p.begin(&names, nil, time.Unix(0, 0))
 	counts := map[*rule]int{}
 	for i := range e.roots {
-		r := e.rule(i)
-		if r == nil || len(r.remove) == 0 {
-			continue
-		}
-		if r.untagged && len(r.rankings) > 0 || e.decide(i).Verdict != Keep {
+		if r := e.rule(i); r != nil && e.decide(i).Verdict != Keep {
 			counts[r]++
 		}
 	}

@@ -62,6 +62,10 @@ policies:
 			t.Errorf("config of %q: %v", tag, !config)
 		}
 	}
+	floored := parse(t, oneRule("{tags: [\"**\"], remove: [{tags: [\"v*\"]}]}")).Want(named("v1"))
+	if !floored.Config("v1") {
+		t.Error("the floor has to find the newest image, and knows no time")
+	}
 	// Where the listing tells push times, nobody needs the build time.
 	for i := range repo.Tags {
 		repo.Tags[i].Digest, repo.Tags[i].Pushed = sha(repo.Tags[i].Name), days(float64(i))
