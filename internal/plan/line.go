@@ -20,7 +20,7 @@ const Version = 1
 type Header struct {
 	Type       string          `json:"type"` // "plan"
 	Version    int             `json:"version"`
-	Kind       string          `json:"kind"` // "remove" or "restore"
+	Kind       string          `json:"kind"` // "remove", "restore" or "rehearsal" (never carried out)
 	ID         string          `json:"id"`
 	Created    time.Time       `json:"created"`
 	Now        time.Time       `json:"now"`

@@ -47,7 +47,9 @@ func TestJournalReplaysWhatWasWritten(t *testing.T) {
 		Tool: "regkeep 1", Started: t0, Status: journal.Running,
 	}
 	check(t, s.Begin(ctx, run, []byte("plan text\n")))
-	intend := func(seq int) { check(t, s.Intend(ctx, journal.Intent{Run: "r1", Seq: seq, Action: plan.Untag, At: t0})) }
+	intend := func(seq int) {
+		check(t, s.Intend(ctx, journal.Intent{Run: "r1", Seq: seq, Action: plan.Untag, At: t0}))
+	}
 	record := func(seq int, status journal.Status) journal.Outcome {
 		o := journal.Outcome{Run: "r1", Seq: seq, Registry: "a.example", Repository: "app", Tag: "v1",
 			Digest: oci.FromBytes([]byte("x")), Action: plan.Untag, Status: status, Error: "why", At: t0}
@@ -251,7 +253,12 @@ func TestUnusableFilesAreNeverReplaced(t *testing.T) {
 		"empty":        {func(t *testing.T, path string) { check(t, os.Truncate(path, 0)) }, store.ErrDamaged},
 		"cut header":   {func(t *testing.T, path string) { check(t, os.Truncate(path, 50)) }, store.ErrDamaged},
 		"cut in pages": {func(t *testing.T, path string) { check(t, os.Truncate(path, 5000)) }, store.ErrDamaged},
-		"text":         {func(t *testing.T, path string) { check(t, os.WriteFile(path, []byte("hello"), 0o600)) }, store.ErrForeign},
+		"cut at the end": {func(t *testing.T, path string) {
+			info, err := os.Stat(path)
+			check(t, err)
+			check(t, os.Truncate(path, info.Size()-4096))
+		}, store.ErrDamaged},
+		"text": {func(t *testing.T, path string) { check(t, os.WriteFile(path, []byte("hello"), 0o600)) }, store.ErrForeign},
 		"scribbled": {func(t *testing.T, path string) {
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			check(t, err)
