@@ -8,6 +8,7 @@ import (
 	"github.com/regkeep/regkeep/internal/apply"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
@@ -221,6 +222,23 @@ func TestNothingIsDeletedUnderABadListing(t *testing.T) {
 			r.check(t, name, false)
 		})
 	}
+}
+
+// Not even what has no tag that the listing could lack.
+func TestAnUntaggedManifestStaysUnderAFailedListing(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	repo := w.Repository("app")
+	repo.Tag("v1", repo.Image(world.Image{}))
+	untagged := repo.Image(world.Image{})
+	r := newRig(t, w, nil, memory.Options{})
+	r.plan.Steps = []plan.Step{{Seq: 1, Registry: r.info.Name, Repository: "app", Action: plan.DeleteManifest, Digest: untagged.Digest, Why: "root"}}
+	req := r.request()
+	r.faulty(&req, fault.Fault{Op: call.Tags, Nth: 1, Kind: fault.Truncate, After: 0})
+	result, err := apply.Run(t.Context(), req)
+	if err != nil || result.Outcomes[0].Status != journal.Refused {
+		t.Errorf("%v, %+v", err, result.Outcomes)
+	}
+	r.check(t, "after", false)
 }
 
 // An attachment never goes before its subject and never without it, in

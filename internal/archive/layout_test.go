@@ -74,6 +74,7 @@ func TestOtherToolsOpenTheLayout(t *testing.T) {
 	}
 	var copied []string
 	options := oras.DefaultCopyOptions
+	options.Concurrency = 1 // the callback counts
 	options.PostCopy = func(_ context.Context, d ocispec.Descriptor) error {
 		copied = append(copied, d.Digest.String())
 		return nil
