@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,10 +73,12 @@ func TestOtherToolsOpenTheLayout(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var copying sync.Mutex
 	var copied []string
 	options := oras.DefaultCopyOptions
-	options.Concurrency = 1 // the callback counts
 	options.PostCopy = func(_ context.Context, d ocispec.Descriptor) error {
+		copying.Lock()
+		defer copying.Unlock()
 		copied = append(copied, d.Digest.String())
 		return nil
 	}
