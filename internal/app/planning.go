@@ -72,6 +72,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error)
 	started := a.opts.Clock()
 	builder := plan.NewBuilder(header, opts)
 	builder.Warn(request.Policy.Warnings()...)
+	builder.Warn(doubts(session, request.Policy, evidence)...)
 	var gaps []inventory.Gap
 	for i, opened := range session.opened {
 		scanner, err := a.scanner(opened, chosen[i], created)
@@ -101,7 +102,7 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Polic
 			return err
 		}
 		report := rules.Evaluate(repo, evidence, now)
-		report.Refusals = append(report.Refusals, unproven(&report, evidence)...)
+		report.Refusals = append(report.Refusals, unproven(repo.Registry, &report, evidence)...)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
 				return err

@@ -79,7 +79,7 @@ To see it work without a registry of your own: regkeep demo`,
 	}{
 		{groupWork, p.planCommand()}, {groupWork, p.applyCommand()}, {groupWork, p.runCommand()},
 		{groupWork, p.undoCommand()}, {groupWork, p.rmCommand()}, {groupWork, p.reclaimCommand()},
-		{groupLook, p.lsCommand()}, {groupLook, p.explainCommand()}, {groupLook, p.runsCommand()}, {groupLook, p.doctorCommand()},
+		{groupLook, p.lsCommand()}, {groupLook, p.explainCommand()}, {groupLook, p.inUseCommand()}, {groupLook, p.runsCommand()}, {groupLook, p.doctorCommand()},
 		{groupRest, p.policyCommand()}, {groupRest, p.demoCommand()}, {groupRest, p.versionCommand()},
 	} {
 		add.command.GroupID = add.group

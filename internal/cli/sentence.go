@@ -182,7 +182,11 @@ func protected(f facts) string {
 
 func inUse(f facts) string {
 	for _, name := range []string{"what", "witness", "by"} {
-		if what := f.text(name); what != "" {
+		what := f.text(name)
+		if last := f.text("last_seen"); what != "" && last != "" {
+			return "was in use by " + what + ", last seen " + last
+		}
+		if what != "" {
 			return "in use by " + what
 		}
 	}

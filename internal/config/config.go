@@ -52,6 +52,9 @@ type Alias struct{ From, To string }
 
 // Source is one source of in-use evidence: exactly one of the kinds is set.
 type Source struct {
+	// Registries are those whose use it sees; nil: all.
+	Registries []string
+
 	Kubernetes *Kubernetes
 	Docker     *Docker
 	Files      []string

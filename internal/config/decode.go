@@ -32,6 +32,7 @@ func (p *Problem) Error() string {
 type decoder struct {
 	file     string
 	problems []error
+	covers   []*yaml.Node // registries that in-use sources name
 }
 
 func (d *decoder) problem(at *yaml.Node, format string, args ...any) {

@@ -47,6 +47,7 @@ func Parse(file string, text []byte) (*File, error) {
 			f.Policies = true
 		}
 	})
+	d.covered(f)
 	slices.SortStableFunc(d.problems, position)
 	if err := d.err(); err != nil {
 		return nil, err
@@ -189,11 +190,34 @@ func (d *decoder) source(n *yaml.Node) Source {
 		"images":  one(d.texts(&s.Images, "images")),
 		"command": one(d.texts(&s.Command, "command")),
 		"url":     one(d.text(&s.URL)),
+		"registries": func(v *yaml.Node) {
+			d.texts(&s.Registries, "registries")(v)
+			d.covers = append(d.covers, v.Content...)
+		},
 	})
 	if n.Kind == yaml.MappingNode && kinds != 1 {
 		d.problem(n, "an in-use source has exactly one of kubernetes, docker, files, list, images, command and url; this one has %d", kinds)
 	}
 	return s
+}
+
+// covered checks the registries that sources name, once all are known: one that
+// is mistyped would be covered by nobody.
+func (d *decoder) covered(f *File) {
+	var names []string
+	for _, r := range f.Registries {
+		names = append(names, r.Endpoint.Name)
+	}
+	for _, n := range d.covers {
+		if slices.Contains(names, n.Value) || strings.ContainsAny(n.Value, ".:") {
+			continue
+		}
+		if near := Nearest(n.Value, names); near != "" {
+			d.problem(n, "%q is no registry of this file; did you mean %q?", n.Value, near)
+			continue
+		}
+		d.problem(n, "%q is no registry of this file; write the name of one, or HOST[:PORT] as on the command line", n.Value)
+	}
 }
 
 // secret reads a reference to a secret. A literal is refused unless it is

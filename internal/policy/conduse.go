@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -23,6 +22,8 @@ type use struct {
 type useIndex struct {
 	tags                 map[string]use
 	direct, below, above map[oci.Digest]use
+	// any is a use that does not say which image of the repository it means.
+	any *use
 	// obscure: something used could not be read, so that what belongs to it is
 	// not known.
 	obscure bool
@@ -31,6 +32,9 @@ type useIndex struct {
 // indexUse looks the evidence up once for the whole repository.
 func (e *evaluation) indexUse() *useIndex {
 	x := &useIndex{tags: map[string]use{}, direct: map[oci.Digest]use{}, below: map[oci.Digest]use{}, above: map[oci.Digest]use{}}
+	if witnesses := e.evidence.Repository(e.repo.Registry, e.repo.Name); len(witnesses) > 0 {
+		x.any = &use{witness: firstWitness(witnesses), via: "some image of " + e.repo.Name}
+	}
 	for i := range e.repo.Tags {
 		tag := &e.repo.Tags[i]
 		witnesses := e.evidence.Tag(e.repo.Registry, e.repo.Name, tag.Name)
@@ -72,9 +76,7 @@ func (e *evaluation) indexUse() *useIndex {
 
 // firstWitness does not depend on the order in which evidence arrived.
 func firstWitness(witnesses []usage.Witness) usage.Witness {
-	return slices.MinFunc(witnesses, func(a, b usage.Witness) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What), a.Seen.Compare(b.Seen))
-	})
+	return slices.MinFunc(witnesses, usage.Witness.Compare)
 }
 
 // add notes a use, of several the one whose name comes first; false when one
@@ -120,6 +122,9 @@ func (useTest) find(e *evaluation, i int) (use, bool) {
 			return used, true
 		}
 	}
+	if e.inUse.any != nil {
+		return *e.inUse.any, true
+	}
 	return use{}, false
 }
 
@@ -127,7 +132,7 @@ func (t useTest) truth(e *evaluation, i int) Truth {
 	if _, there := t.find(e, i); there {
 		return True
 	}
-	if !e.evidence.Known() || e.inUse.obscure || !e.resolved(i) || e.roots[i].Manifest.Kind != oci.KindImage && !e.readable(i) {
+	if !e.evidence.Known(e.repo.Registry) || e.inUse.obscure || !e.resolved(i) || e.roots[i].Manifest.Kind != oci.KindImage && !e.readable(i) {
 		return Unknown
 	}
 	return False
@@ -137,7 +142,11 @@ func (useTest) missing(*evaluation, int) string { return factUse }
 
 func (t useTest) facts(e *evaluation, i int) map[string]any {
 	used, _ := t.find(e, i)
-	return map[string]any{"source": used.witness.Source, "what": used.witness.What, "via": used.via}
+	facts := map[string]any{"source": used.witness.Source, "what": used.witness.What, "via": used.via}
+	if used.witness.Remembered {
+		facts["last_seen"] = instant(used.witness.Seen.UnixNano())
+	}
+	return facts
 }
 
 func (t useTest) explain(e *evaluation, i int) (string, string, []Node) {
@@ -145,11 +154,14 @@ func (t useTest) explain(e *evaluation, i int) (string, string, []Node) {
 	switch {
 	case there:
 		fact := used.witness.What + " (" + used.witness.Source + ") uses " + used.via
-		if !used.witness.Seen.IsZero() {
+		switch {
+		case used.witness.Remembered:
+			fact += ", not any more: last seen " + instant(used.witness.Seen.UnixNano())
+		case !used.witness.Seen.IsZero():
 			fact += ", seen " + instant(used.witness.Seen.UnixNano())
 		}
 		return fact, "", nil
-	case t.truth(e, i) == Unknown && !e.evidence.Known():
+	case t.truth(e, i) == Unknown && !e.evidence.Known(e.repo.Registry):
 		return "the evidence of use is missing or not complete", "", nil
 	case t.truth(e, i) == Unknown:
 		return "what the image hangs together with could not be read", "", nil

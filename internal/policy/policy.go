@@ -61,3 +61,15 @@ func (p *Policy) Settings(policyIndex int) Settings {
 
 // Warnings lists what looks like a mistake although it is a valid policy.
 func (p *Policy) Warnings() []Warning { return slices.Clone(p.warnings) }
+
+// AsksForUse says whether any condition of the file depends on what is in use.
+func (p *Policy) AsksForUse() bool {
+	if needsOf(p.protect)&needEvidence != 0 {
+		return true
+	}
+	return slices.ContainsFunc(p.policies, func(g *governed) bool {
+		return slices.ContainsFunc(g.rules, func(r *rule) bool {
+			return (needsOf(r.remove)|needsOf(r.keep))&needEvidence != 0
+		})
+	})
+}

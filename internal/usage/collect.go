@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -32,6 +34,13 @@ type Memory interface {
 	Remember(ctx context.Context, sightings []Sighting) error
 }
 
+// Asked is a finder with what is to be known about it beside what it finds.
+type Asked struct {
+	Finder
+	// Covers are the registries whose use it sees; nil: all.
+	Covers []string
+}
+
 // Options of Collect.
 type Options struct {
 	Names    *Names
@@ -49,7 +58,7 @@ const (
 // Collect asks every source side by side and joins what they found with what
 // is remembered. It fails only when the memory fails or the context ends; a
 // source that fails is a Source that is not Complete.
-func Collect(ctx context.Context, finders []Finder, opts Options) (*Evidence, error) {
+func Collect(ctx context.Context, asked []Asked, opts Options) (*Evidence, error) {
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultTimeout
 	}
@@ -68,17 +77,13 @@ func Collect(ctx context.Context, finders []Finder, opts Options) (*Evidence, er
 		before[s.Source]++
 	}
 
-	sources := make([]Source, len(finders))
-	found := make([][]Sighting, len(finders))
+	sources := make([]Source, len(asked))
+	found := make([][]Sighting, len(asked))
 	var wait sync.WaitGroup
-	for i, finder := range finders {
+	for i, finder := range asked {
 		wait.Go(func() {
 			sources[i], found[i] = ask(ctx, finder, opts)
-			name := finder.Name()
-			if sources[i].Complete && len(found[i]) == 0 && before[name] > 0 {
-				sources[i].Complete = false
-				sources[i].Problem = fmt.Sprintf("reports nothing in use now, but reported %d images within the last %s: check that it still sees everything", before[name], opts.Remember)
-			}
+			sources[i].compare(before[sources[i].Name], opts.Remember)
 		})
 	}
 	wait.Wait()
@@ -87,17 +92,14 @@ func Collect(ctx context.Context, finders []Finder, opts Options) (*Evidence, er
 	}
 
 	evidence := &Evidence{Sources: sources}
-	var fresh []Sighting
-	for i := range found {
-		fresh = append(fresh, found[i]...)
+	fresh := slices.Concat(found...)
+	evidence.take(fresh, opts.Names, false)
+	seen := map[Sighting]bool{}
+	for _, s := range fresh {
+		seen[s.use()] = true
 	}
-	for _, s := range append(fresh, remembered...) {
-		image, err := opts.Names.Parse(s.Image)
-		if err != nil {
-			continue // reported by ask; a remembered one was readable once
-		}
-		evidence.Add(image.Registry, image.Repository, image.Tag, image.Digest, Witness{Source: s.Source, What: s.What, Seen: s.Seen})
-	}
+	remembered = slices.DeleteFunc(remembered, func(s Sighting) bool { return seen[s.use()] })
+	evidence.take(remembered, opts.Names, true)
 	if opts.Memory != nil && len(fresh) > 0 {
 		if err := opts.Memory.Remember(ctx, fresh); err != nil {
 			return nil, fmt.Errorf("remember what is in use: %w", err)
@@ -106,11 +108,54 @@ func Collect(ctx context.Context, finders []Finder, opts Options) (*Evidence, er
 	return evidence, nil
 }
 
+// use is the sighting without its time.
+func (s Sighting) use() Sighting {
+	s.Seen = time.Time{}
+	return s
+}
+
+func (e *Evidence) take(sightings []Sighting, names *Names, remembered bool) {
+	for _, s := range sightings {
+		images, err := names.Parse(s.Image)
+		if err != nil {
+			continue // reported by ask; a remembered one was readable once
+		}
+		for _, image := range images {
+			e.add(image, Witness{Source: s.Source, What: s.What, Seen: s.Seen, Remembered: remembered})
+		}
+	}
+}
+
+// compare looks at what a source reported lately. One that falls silent is not
+// believed; one that lost most of what it saw is doubted.
+func (s *Source) compare(before int, within time.Duration) {
+	switch {
+	case !s.Complete:
+	case s.References == 0 && before > 0:
+		s.Complete = false
+		s.Problem = fmt.Sprintf("reports nothing in use now, but reported %d images within the last %s: check that it still sees everything", before, days(within))
+	case before >= muchSeen && s.References*10 < before:
+		s.Doubts = append(s.Doubts, fmt.Sprintf("reports %d images in use now, and reported %d within the last %s: check that it still sees everything", s.References, before, days(within)))
+	}
+}
+
+// muchSeen is how many images a source must have reported before it is odd
+// that it reports less than a tenth of them.
+const muchSeen = 20
+
+// days writes a duration as configurations do, where it is whole days.
+func days(d time.Duration) string {
+	if day := 24 * time.Hour; d >= day && d%day == 0 {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return d.String()
+}
+
 // ask runs one finder under its timeout.
-func ask(ctx context.Context, finder Finder, opts Options) (Source, []Sighting) {
+func ask(ctx context.Context, finder Asked, opts Options) (Source, []Sighting) {
 	ctx, cancel := context.WithTimeoutCause(ctx, opts.Timeout, fmt.Errorf("no complete answer within %s", opts.Timeout))
 	defer cancel()
-	source := Source{Name: finder.Name(), At: opts.Now}
+	source := Source{Name: finder.Name(), At: opts.Now, Covers: finder.Covers}
 	type key struct{ image, what string }
 	seen := map[key]bool{}
 	var sightings []Sighting
@@ -135,7 +180,7 @@ func ask(ctx context.Context, finder Finder, opts Options) (Source, []Sighting) 
 	source.References = len(sightings)
 	source.Complete = err == nil
 	if err != nil {
-		source.Problem = err.Error()
+		source.Problem = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	return source, sightings
 }

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,11 +17,9 @@ type Alias struct{ From, To string }
 // Names turns references as people and container engines write them into the
 // registry and repository names that an inventory uses.
 type Names struct {
-	aliases  []Alias
-	prefixes []prefix // longest first
+	aliases  []prefix
+	prefixes []prefix
 }
-
-type prefix struct{ written, registry string }
 
 // Registry is one registry that references may point at: its name in
 // inventories and the addresses it is reached under (hosts or base URLs).
@@ -31,40 +30,19 @@ type Registry struct {
 
 // NewNames makes Names for these registries. The longest alias that fits wins.
 func NewNames(registries []Registry, aliases []Alias) (*Names, error) {
-	names := &Names{aliases: slices.Clone(aliases)}
+	names := &Names{}
 	for _, alias := range aliases {
 		if alias.From == "" || alias.To == "" {
 			return nil, fmt.Errorf("alias %q to %q: both sides need a registry host", alias.From, alias.To)
 		}
+		names.aliases = append(names.aliases, prefix{parseAddress(alias.From), parseAddress(alias.To).name})
 	}
-	slices.SortFunc(names.aliases, func(a, b Alias) int { return len(b.From) - len(a.From) })
 	for _, registry := range registries {
-		for _, address := range append([]string{registry.Name}, registry.Addresses...) {
-			written := bareAddress(address)
-			names.prefixes = append(names.prefixes, prefix{written: written, registry: registry.Name})
+		for _, written := range append([]string{registry.Name}, registry.Addresses...) {
+			names.prefixes = append(names.prefixes, prefix{parseAddress(written), registry.Name})
 		}
 	}
-	slices.SortFunc(names.prefixes, func(a, b prefix) int { return len(b.written) - len(a.written) })
 	return names, nil
-}
-
-// bareAddress is HOST[:PORT][/PATH] without scheme and closing slash.
-func bareAddress(address string) string {
-	if _, rest, found := strings.Cut(address, "://"); found {
-		address = rest
-	}
-	return dockerHub(strings.TrimSuffix(address, "/"))
-}
-
-// dockerHub folds the names of Docker Hub into one
-// (distribution/reference, "familiar names").
-func dockerHub(name string) string {
-	for _, host := range []string{"index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"} {
-		if name == host || strings.HasPrefix(name, host+"/") {
-			return "docker.io" + strings.TrimPrefix(name, host)
-		}
-	}
-	return name
 }
 
 // Image is a normalised reference. Registry is the name that inventories use,
@@ -77,48 +55,127 @@ type Image struct {
 	Digest     oci.Digest
 }
 
+// Whole says that the reference does not tell which image of the repository is
+// meant, so that it may be any.
+func (i Image) Whole() bool { return i.Tag == "" && i.Digest == "" }
+
+// String writes the image as it is read.
+func (i Image) String() string {
+	s := i.Registry + "/" + i.Repository
+	switch {
+	case i.Whole():
+		return s + anyTag
+	case i.Tag != "":
+		s += ":" + i.Tag
+	}
+	if i.Digest != "" {
+		s += "@" + string(i.Digest)
+	}
+	return s
+}
+
+// anyTag at the end of a reference stands for every image of the repository.
+const anyTag = ":*"
+
 // Parse normalises an image as a container engine would: docker.io and
 // library/ where no registry is written, latest where neither tag nor digest
 // is. Schemes that runtimes put in front (docker-pullable://, docker://) are
-// taken off.
-func (n *Names) Parse(written string) (Image, error) {
+// taken off; hosts are compared without regard to case and default port. A
+// reference that ends in :* is every image of its repository.
+//
+// One reference may be the same image of several known registries, where they
+// have one address or an alias covers the name of another. What is no
+// reference is an error unless it names a host that can be none of these.
+func (n *Names) Parse(written string) ([]Image, error) {
 	s := strings.TrimSpace(written)
-	for _, scheme := range []string{"docker-pullable://", "docker://", "containers-storage:", "https://", "http://"} {
+	for _, scheme := range []string{"docker-pullable://", "docker://", "containers-storage:", "oci://", "https://", "http://"} {
 		s = strings.TrimPrefix(s, scheme)
 	}
-	ref, err := oci.ParseReference(s)
+	s, whole := strings.CutSuffix(s, anyTag)
+	host, path, found := strings.Cut(s, "/")
+	if !found || host != "localhost" && !strings.ContainsAny(host, ".:") {
+		host, path = dockerHub, s
+	}
+	ref, err := oci.ParseReference(noHost + path)
+	if err == nil && path == "" {
+		err = errors.New("an empty reference names no image")
+	}
 	if err != nil {
-		return Image{}, err
+		if host != "" && path != "" && !n.mayBeKnown(host) {
+			return []Image{{Registry: strings.ToLower(host), Repository: path}}, nil
+		}
+		return nil, errors.New(strings.ReplaceAll(err.Error(), noHost, host+"/"))
 	}
-	if ref.Registry == "" {
-		ref.Registry = "docker.io"
+	if whole && (ref.Tag != "" || ref.Digest != "") {
+		return nil, fmt.Errorf("reference %q: what ends in %s has no tag and no digest beside it", s, anyTag)
 	}
-	if ref.Tag == "" && ref.Digest == "" {
+	if ref.Tag == "" && ref.Digest == "" && !whole {
 		ref.Tag = "latest"
 	}
-	full := dockerHub(ref.Registry + "/" + ref.Repository)
-	if hub, found := strings.CutPrefix(full, "docker.io/"); found && !strings.Contains(hub, "/") {
-		full = "docker.io/library/" + hub
-	}
-	for _, alias := range n.aliases {
-		if rest, found := cutPath(full, bareAddress(alias.From)); found {
-			full = bareAddress(alias.To) + rest
-			break
+	as := Image{Tag: ref.Tag, Digest: ref.Digest}
+	full := parseAddress(host + "/" + ref.Repository).image()
+	images := n.resolve(nil, full, as)
+	for _, alias := range matching(n.aliases, full) {
+		aliased := parseAddress(alias.to + alias.rest).image()
+		if images = n.resolve(images, aliased, as); len(images) == 0 {
+			full = aliased
 		}
 	}
-	image := Image{Tag: ref.Tag, Digest: ref.Digest}
-	for _, p := range n.prefixes {
-		if rest, found := cutPath(full, p.written); found && rest != "" {
-			image.Registry, image.Known, image.Repository = p.registry, true, strings.TrimPrefix(rest, "/")
-			return image, nil
-		}
+	if len(images) == 0 {
+		as.Registry, as.Repository, _ = strings.Cut(full.name, "/")
+		images = append(images, as)
 	}
-	image.Registry, image.Repository, _ = strings.Cut(full, "/")
-	return image, nil
+	return images, nil
 }
 
-// cutPath removes a prefix that ends where a path component ends.
-func cutPath(s, prefix string) (rest string, found bool) {
-	rest, found = strings.CutPrefix(s, prefix)
-	return rest, found && (rest == "" || rest[0] == '/')
+// noHost stands for the host while the rest of a reference is read, so that a
+// host that is written oddly does not matter.
+const noHost = "host.invalid/"
+
+// resolve adds the image as it is called in every registry that is known under
+// the longest prefix.
+func (n *Names) resolve(images []Image, full address, as Image) []Image {
+	for _, known := range matching(n.prefixes, full) {
+		as.Registry, as.Known, as.Repository = known.to, true, strings.TrimPrefix(known.rest, "/")
+		if as.Repository != "" && !slices.Contains(images, as) {
+			images = append(images, as)
+		}
+	}
+	return images
+}
+
+// mayBeKnown says whether a known registry or an alias has this host.
+func (n *Names) mayBeKnown(host string) bool {
+	written := parseAddress(host)
+	return slices.ContainsFunc(slices.Concat(n.prefixes, n.aliases), func(p prefix) bool {
+		known, _, _ := strings.Cut(p.written.folded, "/")
+		return known == written.folded
+	})
+}
+
+// prefix leads to another name: that of a registry, or what an alias stands
+// for.
+type prefix struct {
+	written address
+	to      string
+}
+
+// match is a prefix that a reference begins with, and what comes behind it.
+type match struct{ to, rest string }
+
+// matching finds the longest prefix that the reference begins with; all of
+// them where several are alike.
+func matching(prefixes []prefix, full address) []match {
+	longest := -1
+	var matches []match
+	for _, p := range prefixes {
+		rest, found := strings.CutPrefix(full.folded, p.written.folded)
+		if length := len(p.written.folded); found && (rest == "" || rest[0] == '/') && length >= longest {
+			if length > longest {
+				longest, matches = length, nil
+			}
+			matches = append(matches, match{p.to, rest})
+		}
+	}
+	return matches
 }

@@ -6,6 +6,8 @@
 package usage
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
@@ -16,6 +18,8 @@ type Witness struct {
 	Source string
 	What   string
 	Seen   time.Time
+	// Remembered: it was seen at Seen, and is not seen any more.
+	Remembered bool
 }
 
 // Source is what one source of evidence reported.
@@ -25,6 +29,16 @@ type Source struct {
 	Complete   bool
 	References int
 	Problem    string // why it is not complete; "" when it is
+	// Doubts are what the source could not tell or what looks odd, although it
+	// answered completely.
+	Doubts []string
+	// Covers are the registries whose use this source sees; nil: all.
+	Covers []string
+}
+
+// covers says whether the source is about a registry.
+func (s *Source) covers(registry string) bool {
+	return s.Covers == nil || slices.Contains(s.Covers, registry)
 }
 
 // Evidence answers who uses an image. The zero value knows of no source, so
@@ -32,9 +46,13 @@ type Source struct {
 type Evidence struct {
 	Sources []Source
 
+	uses     map[Image][]Witness
 	byTag    map[tagKey][]Witness
 	byDigest map[digestKey][]Witness
+	whole    map[repositoryKey][]Witness
 }
+
+type repositoryKey struct{ registry, repository string }
 
 type tagKey struct{ registry, repository, tag string }
 
@@ -43,32 +61,63 @@ type digestKey struct {
 	digest               oci.Digest
 }
 
-// Known says whether every source that was configured answered completely. It
-// is false when there is no source at all.
-func (e *Evidence) Known() bool {
-	if e == nil || len(e.Sources) == 0 {
+// Known says whether every source that covers the registry answered
+// completely. It is false when there is no such source at all.
+func (e *Evidence) Known(registry string) bool {
+	if e == nil {
 		return false
 	}
-	for _, source := range e.Sources {
-		if !source.Complete {
+	asked := false
+	for i := range e.Sources {
+		if !e.Sources[i].covers(registry) {
+			continue
+		}
+		if asked = true; !e.Sources[i].Complete {
 			return false
 		}
 	}
-	return true
+	return asked
 }
 
-// Add records one use. Tag or digest may be empty, not both.
-func (e *Evidence) Add(registry, repository, tag string, digest oci.Digest, witness Witness) {
-	if e.byTag == nil {
-		e.byTag, e.byDigest = map[tagKey][]Witness{}, map[digestKey][]Witness{}
+// Incomplete lists the sources that cover the registry and did not answer
+// completely.
+func (e *Evidence) Incomplete(registry string) []Source {
+	if e == nil {
+		return nil
 	}
-	if tag != "" {
-		key := tagKey{registry, repository, tag}
+	var incomplete []Source
+	for _, source := range e.Sources {
+		if source.covers(registry) && !source.Complete {
+			incomplete = append(incomplete, source)
+		}
+	}
+	return incomplete
+}
+
+// Add records one use. Tag or digest may be empty; both are where every image
+// of the repository counts as used.
+func (e *Evidence) Add(registry, repository, tag string, digest oci.Digest, witness Witness) {
+	e.add(Image{Registry: registry, Known: true, Repository: repository, Tag: tag, Digest: digest}, witness)
+}
+
+func (e *Evidence) add(image Image, witness Witness) {
+	if e.uses == nil {
+		e.uses = map[Image][]Witness{}
+		e.byTag, e.byDigest = map[tagKey][]Witness{}, map[digestKey][]Witness{}
+		e.whole = map[repositoryKey][]Witness{}
+	}
+	e.uses[image] = append(e.uses[image], witness)
+	if image.Tag != "" {
+		key := tagKey{image.Registry, image.Repository, image.Tag}
 		e.byTag[key] = append(e.byTag[key], witness)
 	}
-	if digest != "" {
-		key := digestKey{registry, repository, digest}
+	if image.Digest != "" {
+		key := digestKey{image.Registry, image.Repository, image.Digest}
 		e.byDigest[key] = append(e.byDigest[key], witness)
+	}
+	if image.Whole() {
+		key := repositoryKey{image.Registry, image.Repository}
+		e.whole[key] = append(e.whole[key], witness)
 	}
 }
 
@@ -86,4 +135,47 @@ func (e *Evidence) Digest(registry, repository string, digest oci.Digest) []Witn
 		return nil
 	}
 	return e.byDigest[digestKey{registry, repository, digest}]
+}
+
+// Repository lists who uses images of a repository without saying which.
+func (e *Evidence) Repository(registry, repository string) []Witness {
+	if e == nil {
+		return nil
+	}
+	return e.whole[repositoryKey{registry, repository}]
+}
+
+// Use is one image in use, with everybody who uses it.
+type Use struct {
+	Image     Image
+	Witnesses []Witness // what is seen now first, then by source and what
+}
+
+// Uses lists every image in use by registry, repository, tag and digest, those
+// of registries that are not known here among them.
+func (e *Evidence) Uses() []Use {
+	if e == nil {
+		return nil
+	}
+	uses := make([]Use, 0, len(e.uses))
+	for image, witnesses := range e.uses {
+		uses = append(uses, Use{image, slices.SortedFunc(slices.Values(witnesses), Witness.Compare)})
+	}
+	slices.SortFunc(uses, func(a, b Use) int {
+		return cmp.Or(cmp.Compare(a.Image.Registry, b.Image.Registry), cmp.Compare(a.Image.Repository, b.Image.Repository),
+			cmp.Compare(a.Image.Tag, b.Image.Tag), cmp.Compare(a.Image.Digest, b.Image.Digest))
+	})
+	return uses
+}
+
+// Compare orders witnesses: seen now before remembered, then by source, what
+// and time.
+func (w Witness) Compare(other Witness) int {
+	switch {
+	case w.Remembered && !other.Remembered:
+		return 1
+	case !w.Remembered && other.Remembered:
+		return -1
+	}
+	return cmp.Or(cmp.Compare(w.Source, other.Source), cmp.Compare(w.What, other.What), w.Seen.Compare(other.Seen))
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/regkeep/regkeep/internal/usage"
@@ -89,7 +90,8 @@ func (f Finder) consider(word string, where func() string, found func(image, wha
 	if !strings.ContainsAny(word, "/:") {
 		return
 	}
-	if image, err := f.Names.Parse(word); err == nil && image.Known {
+	images, err := f.Names.Parse(word)
+	if err == nil && slices.ContainsFunc(images, func(image usage.Image) bool { return image.Known }) {
 		found(word, where())
 	}
 }

@@ -42,7 +42,7 @@ func TestFindImagesInWhatTeamsKeepInGit(t *testing.T) {
 		if err != nil || what == "" {
 			t.Errorf("found %q (%q): %v", image, what, err)
 		}
-		got[parsed.Repository+":"+parsed.Tag] = true
+		got[parsed[0].Repository+":"+parsed[0].Tag] = true
 	})
 	if err != nil {
 		t.Fatal(err)
