@@ -59,7 +59,12 @@ type Request struct {
 	Memory     Memory
 	Archive    Archive
 	Contents   Contents // may be nil
-	Tool       string
+	// Place is where Archive keeps whole images, as it was named, to be written
+	// down with the run. "": it keeps manifests only. Then a manifest that stays
+	// is not read where reading counts as a pull; with a place every step keeps
+	// its image first.
+	Place string
+	Tool  string
 
 	// Now and Sleep are the clock; nil: the real one. Sleep ends early with
 	// the context's error.

@@ -174,17 +174,18 @@ func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, s
 // where its bytes are not what they claim, nothing happens. A manifest that
 // only loses a tag is not fetched where fetching counts as a pull, nor one
 // whose component goes: it stays until the registry collects its garbage, and
-// can be put back by its digest until then.
+// can be put back by its digest until then. An archive that was asked for gets
+// every one of them.
 //
 // via is a tag that points to it now.
 func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journal.Status, string, error) {
 	if raw, early := a.kept[a.Seq]; early {
 		return &raw, "", "", nil
 	}
-	if a.Action == plan.DeleteComponent {
+	if a.Action == plan.DeleteComponent && a.Place == "" {
 		return nil, "", "", nil
 	}
-	stays := a.Action == plan.Untag && len(a.Siblings) > 0
+	stays := a.Action == plan.Untag && len(a.Siblings) > 0 && a.Place == ""
 	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {
 		return nil, "", "", nil
 	}
@@ -216,6 +217,11 @@ func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManife
 	slices.Sort(tags)
 	entry := archive.Entry{
 		Run: r.id, Seq: s.Seq, Registry: r.registry, Repository: r.name, Manifest: raw, Tags: slices.Compact(tags), At: r.Now(),
+	}
+	for _, info := range r.Plan.Header.Registries {
+		if info.Name == r.registry {
+			entry.URL, entry.Kind = info.URL, info.Kind
+		}
 	}
 	if err := r.Archive.Keep(ctx, entry, r.reader); err != nil {
 		return fmt.Errorf("step %d: the archive could not be written, so nothing more is done: %w", s.Seq, err)

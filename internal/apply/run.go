@@ -131,7 +131,7 @@ func (e *executor) begin(ctx context.Context) error {
 	e.id = runID(now)
 	run := journal.Run{
 		ID: e.id, PlanID: header.ID, PlanHash: e.Plan.Summary.Hash, Kind: header.Kind,
-		Undoes: header.Run, Tool: e.Tool, Started: now, Status: journal.Running,
+		Undoes: header.Run, Tool: e.Tool, Archive: e.Place, Started: now, Status: journal.Running,
 	}
 	for _, info := range header.Registries {
 		run.Registries = append(run.Registries, info.Name)

@@ -23,6 +23,7 @@ type Entry struct {
 	Run        string
 	Seq        int // of the step
 	Registry   string
+	URL, Kind  string // of the registry, as the plan names them; may be empty
 	Repository string
 	Manifest   oci.RawManifest
 	Tags       []string // that go with it, sorted

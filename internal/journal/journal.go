@@ -38,9 +38,12 @@ type Run struct {
 	Registries []string
 	Undoes     string // restore: the run that is being undone
 	Tool       string
-	Started    time.Time
-	Finished   time.Time // zero while running
-	Status     RunStatus
+	// Archive is where the content of what goes is kept, as it was named; ""
+	// for nowhere but the manifests in the state.
+	Archive  string
+	Started  time.Time
+	Finished time.Time // zero while running
+	Status   RunStatus
 }
 
 // Status is what came of a step.

@@ -27,7 +27,8 @@ type Header struct {
 	Expires    time.Time       `json:"expires"`
 	Tool       string          `json:"tool"`
 	PolicyHash string          `json:"policy_hash,omitempty"`
-	Run        string          `json:"run,omitempty"` // restore: the run being undone
+	Run        string          `json:"run,omitempty"`     // restore: the run being undone
+	Archive    string          `json:"archive,omitempty"` // where content is kept before it goes
 	Registries []registry.Info `json:"registries"`
 	Evidence   []Evidence      `json:"evidence"`
 }

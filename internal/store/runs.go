@@ -20,10 +20,10 @@ func (s *Store) Begin(ctx context.Context, run journal.Run, planText []byte) err
 	if planText == nil {
 		planText = []byte{}
 	}
-	return s.exec(ctx, `INSERT INTO runs (id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status, plan)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10)`,
+	return s.exec(ctx, `INSERT INTO runs (id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status, plan, archive)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)`,
 		run.ID, run.PlanID, run.PlanHash, run.Kind, string(registries), run.Undoes, run.Tool,
-		micros(run.Started), string(journal.Running), planText)
+		micros(run.Started), string(journal.Running), planText, run.Archive)
 }
 
 // Intend records that a step is about to have its effect.
@@ -74,13 +74,13 @@ func (s *Store) Replay(ctx context.Context, run string) (journal.State, error) {
 	return journal.Replay(entries), nil
 }
 
-const runColumns = `id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status`
+const runColumns = `id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status, archive`
 
 func scanRun(row interface{ Scan(...any) error }) (journal.Run, error) {
 	var run journal.Run
 	var registries string
 	var started, finished int64
-	err := row.Scan(&run.ID, &run.PlanID, &run.PlanHash, &run.Kind, &registries, &run.Undoes, &run.Tool, &started, &finished, &run.Status)
+	err := row.Scan(&run.ID, &run.PlanID, &run.PlanHash, &run.Kind, &registries, &run.Undoes, &run.Tool, &started, &finished, &run.Status, &run.Archive)
 	if err != nil {
 		return run, err
 	}
