@@ -125,6 +125,9 @@ func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Stat
 		if err != nil {
 			return journal.Failed, fmt.Sprintf("blob %s in the archive: %v", blob.Digest, err), nil
 		}
+		if size < 0 {
+			size = blob.Size // the archive did not say
+		}
 		if err := a.intend(ctx, plan.PutManifest); err != nil {
 			return "", "", errors.Join(err, content.Close())
 		}

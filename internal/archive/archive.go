@@ -1,14 +1,18 @@
-// Package archive keeps what goes: the manifests that a run deletes and, on
-// request, their blobs, as an OCI image layout in a directory or a tar file.
+// Package archive keeps what goes: the manifests that a run deletes with
+// everything below them, in an OCI image layout in a directory, in a tar file,
+// or in a repository of a registry. Other tools read all three.
 //
-// It promises that what Keep has returned for is on disk and has the digest it
-// claims. It decides nothing, and it reads registries without changing them.
+// It promises that what Keep has returned for is durable and has the digest it
+// claims, and that an archive tells by itself what it holds and where that came
+// from, so that nothing depends on the state of the program that wrote it. It
+// decides nothing, and it only ever adds.
 package archive
 
 import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
@@ -37,7 +41,7 @@ type Source interface {
 }
 
 // Keeper takes entries. Keep returns when the entry is durable; keeping the
-// same entry again changes nothing.
+// same entry again changes nothing. It is safe for concurrent use.
 type Keeper interface {
 	Keep(ctx context.Context, entry Entry, source Source) error
 }
@@ -51,6 +55,18 @@ type Manifests interface {
 // closes and verifies.
 type Blobs interface {
 	Blob(ctx context.Context, digest oci.Digest) (io.ReadCloser, int64, error)
+}
+
+// Archive is an archive that stands on its own.
+type Archive interface {
+	Keeper
+	Manifests
+	Blobs
+	// Entries lists what was kept, with the bytes of the manifests: of one run,
+	// or of all with "". Those of a run come by step.
+	Entries(ctx context.Context, run string) iter.Seq2[Entry, error]
+	// Close makes the archive complete for other tools.
+	Close() error
 }
 
 // Stack is several archives as one: every one keeps, and the first one that

@@ -2,85 +2,155 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"time"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/regkeep/regkeep/internal/oci"
-	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // Names inside an OCI image layout (image-spec image-layout.md). The journal
 // of entries is our own: it makes every Keep durable without writing the whole
-// index again; the index is written from it by Close.
+// index again; the index is written from it now and then, and by Close.
 const (
 	layoutFile  = "oci-layout"
 	layoutBody  = `{"imageLayoutVersion":"1.0.0"}`
 	indexFile   = "index.json"
 	entriesFile = "regkeep-entries.jsonl"
+	lockFile    = "regkeep.lock"
 )
 
 // Layout is an OCI image layout in a directory: manifests with everything
-// below them, each blob once. Other tools open it once it is closed.
+// below them, each blob once.
 type Layout struct {
-	dir string
+	dir    string
+	lock   *flock.Flock       // nil: only read
+	flight singleflight.Group // one download of a blob at a time
 
-	mu      sync.Mutex
-	entries []record
-	journal *os.File
-	types   map[oci.Digest]string // media types of kept manifests
+	mu sync.Mutex
+	catalogue
+	journal *os.File // nil: only read
 }
 
-// record is an Entry without bytes.
-type record struct {
-	Run        string     `json:"run"`
-	Seq        int        `json:"seq"`
-	Registry   string     `json:"registry"`
-	Repository string     `json:"repository"`
-	Digest     oci.Digest `json:"digest"`
-	MediaType  string     `json:"media_type"`
-	Size       int64      `json:"size"`
-	Tags       []string   `json:"tags,omitempty"`
-	At         time.Time  `json:"at"`
-}
-
-// OpenLayout opens a layout, or makes one in a directory that is empty or not
-// there. A directory with something else in it is refused.
+// OpenLayout opens a layout to keep in, or makes one in a directory that is
+// empty or not there. A directory with something else in it is refused, and so
+// is one that another process keeps in.
 func OpenLayout(dir string) (*Layout, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("archive %s: %w", dir, err)
 	}
-	l := &Layout{dir: dir, types: map[oci.Digest]string{}}
+	l := &Layout{dir: dir, catalogue: newCatalogue()}
 	if _, err := os.Stat(l.path(layoutFile)); errors.Is(err, fs.ErrNotExist) {
-		inside, err := os.ReadDir(dir)
-		if err != nil {
-			return nil, fmt.Errorf("archive %s: %w", dir, err)
-		}
-		if len(inside) > 0 {
-			return nil, fmt.Errorf("archive %s: the directory is not empty and no OCI image layout. Name another one", dir)
-		}
-		if err := writeFile(l.path(indexFile), []byte(`{"schemaVersion":2,"manifests":[]}`)); err != nil {
-			return nil, fmt.Errorf("archive %s: %w", dir, err)
-		}
-		if err := writeFile(l.path(layoutFile), []byte(layoutBody)); err != nil {
+		if err := l.empty(); err != nil {
 			return nil, fmt.Errorf("archive %s: %w", dir, err)
 		}
 	}
-	if err := l.load(); err != nil {
+	lock, err := hold(l.path(lockFile))
+	if err != nil {
+		return nil, fmt.Errorf("archive %s: %w", dir, err)
+	}
+	l.lock = lock
+	if err := l.begin(); err != nil {
+		return nil, errors.Join(fmt.Errorf("archive %s: %w", dir, err), lock.Close())
+	}
+	return l, nil
+}
+
+// ReadLayout opens a layout to read from. It changes nothing in it.
+func ReadLayout(dir string) (*Layout, error) {
+	l := &Layout{dir: dir, catalogue: newCatalogue()}
+	if _, err := os.Stat(l.path(layoutFile)); err != nil {
+		return nil, fmt.Errorf("archive %s is no OCI image layout: %w", dir, err)
+	}
+	journal, err := os.Open(l.path(entriesFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return l, nil
+	}
+	if err == nil {
+		_, err = l.load(journal)
+		err = errors.Join(err, journal.Close())
+	}
+	if err != nil {
 		return nil, fmt.Errorf("archive %s: %w", dir, err)
 	}
 	return l, nil
+}
+
+// hold takes the lock of an archive for this process.
+func hold(path string) (*flock.Flock, error) {
+	lock := flock.New(path)
+	switch held, err := lock.TryLock(); {
+	case err != nil:
+		return nil, err
+	case !held:
+		return nil, errors.New("another regkeep is writing to it; wait until it is done, or name another archive")
+	}
+	return lock, nil
+}
+
+// empty looks whether a directory without a layout may become one. What a
+// crash left of the first moments is ours.
+func (l *Layout) empty() error {
+	inside, err := os.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	for _, entry := range inside {
+		if name := entry.Name(); name != lockFile && name != indexFile && !strings.HasPrefix(name, incoming) {
+			return errors.New("the directory is not empty and no OCI image layout. Name another one")
+		}
+	}
+	return nil
+}
+
+// begin makes the layout where there is none, and reads what is there.
+func (l *Layout) begin() error {
+	if _, err := os.Stat(l.path(layoutFile)); errors.Is(err, fs.ErrNotExist) {
+		body, err := l.index()
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(writeFile(l.path(indexFile), body), writeFile(l.path(layoutFile), []byte(layoutBody))); err != nil {
+			return err
+		}
+	}
+	index, err := os.ReadFile(l.path(indexFile))
+	if err != nil {
+		return err
+	}
+	if err := l.adopt(index); err != nil {
+		return err
+	}
+	journal, err := os.OpenFile(l.path(entriesFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	whole, err := l.load(journal)
+	if err == nil {
+		err = journal.Truncate(whole)
+	}
+	if err == nil {
+		_, err = journal.Seek(whole, io.SeekStart)
+	}
+	if err == nil && len(l.records) > 0 {
+		err = l.writeIndex() // a process that was killed did not
+	}
+	if err != nil {
+		return errors.Join(err, journal.Close())
+	}
+	l.journal = journal
+	return nil
 }
 
 func (l *Layout) path(elements ...string) string {
@@ -91,58 +161,46 @@ func (l *Layout) blobPath(digest oci.Digest) string {
 	return l.path("blobs", digest.Algorithm(), digest.Hex())
 }
 
-// load reads the entries. A last line that was cut off by a crash was never
-// reported as kept, and is cut away.
-func (l *Layout) load() error {
-	journal, err := os.OpenFile(l.path(entriesFile), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	l.journal = journal
+// load reads the records and says where they end. A last line that was cut off
+// by a crash was never reported as kept.
+func (l *Layout) load(journal io.Reader) (whole int64, err error) {
 	reader := bufio.NewReader(journal)
-	var whole int64
 	for {
 		line, err := reader.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			break
+			return whole, nil
 		}
 		if err != nil {
-			return errors.Join(err, journal.Close())
+			return whole, err
 		}
 		var r record
 		if err := json.Unmarshal(line, &r); err != nil {
-			return errors.Join(fmt.Errorf("%s, byte %d: %w", entriesFile, whole, err), journal.Close())
+			return whole, fmt.Errorf("%s, byte %d: %w", entriesFile, whole, err)
 		}
 		whole += int64(len(line))
 		l.add(r)
 	}
-	if err := journal.Truncate(whole); err != nil {
-		return errors.Join(err, journal.Close())
-	}
-	_, err = journal.Seek(whole, io.SeekStart)
-	return err
 }
 
-func (l *Layout) add(r record) {
-	l.entries = append(l.entries, r)
-	l.types[r.Digest] = r.MediaType
-}
-
-// Keep copies a manifest with everything below it. What the registry itself no
-// longer has cannot be kept and is passed over: deleting loses nothing of it.
+// Keep copies a manifest with everything below it.
 func (l *Layout) Keep(ctx context.Context, entry Entry, source Source) error {
-	if err := entry.Manifest.Digest.Verify(entry.Manifest.Body); err != nil {
-		return fmt.Errorf("archive %s: %s/%s: %w", l.dir, entry.Registry, entry.Repository, err)
-	}
-	if l.has(entry.Run, entry.Seq) {
-		return nil
-	}
-	if err := l.copyManifest(ctx, entry.Repository, entry.Manifest, source); err != nil {
+	if err := l.keep(ctx, entry, source); err != nil {
 		return fmt.Errorf("archive %s: %s/%s@%s: %w", l.dir, entry.Registry, entry.Repository, entry.Manifest.Digest, err)
 	}
-	r := record{
-		Run: entry.Run, Seq: entry.Seq, Registry: entry.Registry, Repository: entry.Repository, Digest: entry.Manifest.Digest,
-		MediaType: entry.Manifest.MediaType, Size: int64(len(entry.Manifest.Body)), Tags: entry.Tags, At: entry.At,
+	return nil
+}
+
+func (l *Layout) keep(ctx context.Context, entry Entry, source Source) error {
+	if err := entry.Manifest.Digest.Verify(entry.Manifest.Body); err != nil {
+		return err
+	}
+	r := recordOf(entry)
+	if l.kept(r.key()) {
+		return nil
+	}
+	c := &copier{sink: l, source: source, repository: entry.Repository}
+	if err := c.manifest(ctx, entry.Manifest); err != nil {
+		return err
 	}
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -150,89 +208,104 @@ func (l *Layout) Keep(ctx context.Context, entry Entry, source Source) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, err := l.journal.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("archive %s: %w", l.dir, err)
+	if l.keys[r.key()] {
+		return nil
 	}
-	if err := l.journal.Sync(); err != nil {
-		return fmt.Errorf("archive %s: %w", l.dir, err)
+	if err := l.append(append(line, '\n')); err != nil {
+		return err
 	}
 	l.add(r)
+	if l.due(4) {
+		return l.writeIndex()
+	}
 	return nil
 }
 
-func (l *Layout) has(run string, seq int) bool {
+// append writes a line of the journal: whole, or it takes back what it wrote.
+func (l *Layout) append(line []byte) error {
+	at, err := l.journal.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return err
+	}
+	if _, err = l.journal.Write(line); err == nil {
+		err = l.journal.Sync()
+	}
+	if err != nil {
+		_, back := l.journal.Seek(at, io.SeekStart)
+		return errors.Join(err, l.journal.Truncate(at), back)
+	}
+	return nil
+}
+
+func (l *Layout) kept(key string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.ContainsFunc(l.entries, func(r record) bool { return r.Run == run && r.Seq == seq })
+	return l.keys[key]
 }
 
-// copyManifest copies what is below a manifest, then the manifest: one that is
-// there is whole.
-func (l *Layout) copyManifest(ctx context.Context, repository string, raw oci.RawManifest, source Source) error {
-	if l.there(raw.Digest) {
-		return nil
+// has implements sink.
+func (l *Layout) has(_ context.Context, d oci.Descriptor) (bool, error) {
+	_, err := os.Stat(l.blobPath(d.Digest))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
-	m, err := oci.DecodeManifest(raw.MediaType, raw.Body)
+	return err == nil, err
+}
+
+// put implements sink.
+func (l *Layout) put(_ context.Context, d oci.Descriptor, content io.Reader) error {
+	_, err, _ := l.flight.Do(string(d.Digest), func() (any, error) {
+		place := l.blobPath(d.Digest)
+		if _, err := os.Stat(place); err == nil {
+			return nil, nil // somebody else was faster
+		}
+		if err := os.MkdirAll(filepath.Dir(place), 0o700); err != nil {
+			return nil, err
+		}
+		return nil, writeWhole(place, func(w io.Writer) error { _, err := copyVerified(w, d.Digest, content); return err })
+	})
+	return err
+}
+
+// writeIndex writes the index for other tools.
+func (l *Layout) writeIndex() error {
+	body, err := l.index()
 	if err != nil {
 		return err
 	}
-	for _, child := range m.Children {
-		below, err := source.Manifest(ctx, repository, string(child.Digest))
-		if errors.Is(err, registry.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			err = child.Digest.Verify(below.Body)
-		}
-		if err != nil {
-			return err
-		}
-		below.Digest = child.Digest
-		if err := l.copyManifest(ctx, repository, below, source); err != nil {
-			return err
-		}
-	}
-	for _, blob := range m.Stored() {
-		if err := l.copyBlob(ctx, repository, blob.Digest, source); err != nil {
-			return err
-		}
-	}
-	return l.write(raw.Digest, bytes.NewReader(raw.Body))
-}
-
-func (l *Layout) copyBlob(ctx context.Context, repository string, digest oci.Digest, source Source) error {
-	if l.there(digest) {
-		return nil
-	}
-	blob, err := source.Blob(ctx, repository, digest)
-	if errors.Is(err, registry.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
+	if err := writeFile(l.path(indexFile), body); err != nil {
 		return err
 	}
-	return errors.Join(l.write(digest, blob), blob.Close())
+	l.indexed = len(l.records)
+	return nil
 }
 
-func (l *Layout) there(digest oci.Digest) bool {
-	_, err := os.Stat(l.blobPath(digest))
-	return err == nil
-}
-
-// Manifest gives back a manifest that was kept by itself.
+// Manifest gives back a manifest that was kept, by itself or below another one.
 func (l *Layout) Manifest(_ context.Context, digest oci.Digest) (oci.RawManifest, error) {
 	l.mu.Lock()
-	mediaType, kept := l.types[digest]
+	mediaType := l.types[digest]
 	l.mu.Unlock()
-	if !kept {
+	body, err := os.ReadFile(l.blobPath(digest))
+	return rawManifest(l.dir, digest, mediaType, body, err)
+}
+
+// rawManifest is a manifest as it was read from an archive.
+func rawManifest(where string, digest oci.Digest, mediaType string, body []byte, err error) (oci.RawManifest, error) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNotKept) {
 		return oci.RawManifest{}, ErrNotKept
 	}
-	body, err := os.ReadFile(l.blobPath(digest))
 	if err != nil {
-		return oci.RawManifest{}, fmt.Errorf("archive %s: %w", l.dir, err)
+		return oci.RawManifest{}, fmt.Errorf("archive %s: %w", where, err)
 	}
 	if err := digest.Verify(body); err != nil {
-		return oci.RawManifest{}, fmt.Errorf("archive %s is damaged: %w", l.dir, err)
+		return oci.RawManifest{}, fmt.Errorf("archive %s is damaged: %w", where, err)
+	}
+	if mediaType == "" {
+		told, ok := typeOf(body)
+		if !ok {
+			return oci.RawManifest{}, ErrNotKept
+		}
+		mediaType = told
 	}
 	return oci.RawManifest{MediaType: mediaType, Digest: digest, Body: body}, nil
 }
@@ -253,41 +326,40 @@ func (l *Layout) Blob(_ context.Context, digest oci.Digest) (io.ReadCloser, int6
 	return file, info.Size(), nil
 }
 
-// Entries lists what was kept, of one run or, with "", of all, by run and
-// step.
-func (l *Layout) Entries(ctx context.Context, run string) ([]Entry, error) {
+// Entries lists what was kept.
+func (l *Layout) Entries(ctx context.Context, run string) iter.Seq2[Entry, error] {
 	l.mu.Lock()
-	records := slices.Clone(l.entries)
+	records := l.of(run)
 	l.mu.Unlock()
-	slices.SortStableFunc(records, func(a, b record) int {
-		return cmp.Or(strings.Compare(a.Run, b.Run), cmp.Compare(a.Seq, b.Seq))
-	})
-	var entries []Entry
-	for _, r := range records {
-		if run != "" && r.Run != run {
-			continue
-		}
-		raw, err := l.Manifest(ctx, r.Digest)
-		if err != nil {
-			return nil, err
-		}
-		entries = append(entries, Entry{
-			Run: r.Run, Seq: r.Seq, Registry: r.Registry, Repository: r.Repository, Manifest: raw, Tags: r.Tags, At: r.At,
-		})
-	}
-	return entries, nil
+	return entriesOf(ctx, records, l)
 }
 
-// Close writes the index for other tools. A layout that was not closed opens
-// again here, and is written then.
+func entriesOf(ctx context.Context, records []record, from Manifests) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for _, r := range records {
+			raw, err := from.Manifest(ctx, r.Digest)
+			if errors.Is(err, ErrNotKept) {
+				err = fmt.Errorf("manifest %s of run %s, step %d: %w", r.Digest, r.Run, r.Seq, err)
+			}
+			if !yield(r.entry(raw), err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Close writes the index, and lets others write.
 func (l *Layout) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	body, err := json.Marshal(l.index())
-	if err != nil {
-		return err
+	if l.journal == nil {
+		return nil
 	}
-	if err := errors.Join(writeFile(l.path(indexFile), body), l.journal.Close()); err != nil {
+	var err error
+	if l.indexed < len(l.records) {
+		err = l.writeIndex()
+	}
+	if err := errors.Join(err, l.journal.Close(), l.lock.Close()); err != nil {
 		return fmt.Errorf("archive %s: %w", l.dir, err)
 	}
 	return nil

@@ -49,9 +49,12 @@ func TestUndoFromALayoutAfterGarbageCollection(t *testing.T) {
 	}
 	r.registry, r.state = memory.Load(swept, memory.Options{}), applytest.NewState(applytest.Failure{})
 
-	entries, err := layout.Entries(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
+	var entries []archive.Entry
+	for entry, err := range layout.Entries(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = append(entries, entry)
 	}
 	p := build(t, undo.Request{
 		Run: journal.Run{ID: "lost"}, Entries: entries, Blobs: layout, Registries: []registry.Info{r.info},
