@@ -1,9 +1,11 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply"
@@ -29,9 +31,7 @@ const (
 
 // ApplyRequest is a plan to be carried out, and what the user agreed to.
 type ApplyRequest struct {
-	Plan *plan.Plan
-	// Text is the plan as it was read; nil to write it anew.
-	Text   []byte
+	Plan   *plan.Stored
 	Verify Level // "" for the default
 	// Resume continues a run of this plan.
 	Resume *journal.Run
@@ -49,10 +49,9 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if request.Text == nil {
-		if request.Text, err = planText(request.Plan); err != nil {
-			return Result{}, err
-		}
+	whole, text, err := inMemory(request.Plan)
+	if err != nil {
+		return Result{}, err
 	}
 	session, err := a.reopenAll(ctx, request.Plan)
 	if err != nil {
@@ -68,7 +67,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
 		registries[o.info.Name] = apply.Registry{URL: o.info.URL, Reader: o.reader, Mutator: mutator}
 	}
 	result, err := apply.Run(ctx, apply.Request{
-		Plan: request.Plan, Text: request.Text, Registries: registries,
+		Plan: whole, Text: text, Registries: registries,
 		Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
 		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Resume: request.Resume,
@@ -76,20 +75,34 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
 	if err != nil && !result.Interrupted {
 		return result, err
 	}
-	return result, resultKind(request.Plan, result)
+	return result, resultKind(request.Plan.Summary.Steps, result)
+}
+
+// inMemory reads a plan for those that need it whole.
+func inMemory(p *plan.Stored) (*plan.Plan, []byte, error) {
+	in, err := p.Text()
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(in)
+	if err = errors.Join(err, in.Close()); err != nil {
+		return nil, nil, err
+	}
+	whole, err := plan.Read(bytes.NewReader(text))
+	return whole, text, err
 }
 
 // fresh refuses an old plan before anything is asked of a registry or a
 // person.
 func (a *App) fresh(request ApplyRequest) error {
-	if request.Resume != nil || len(request.Plan.Steps) == 0 {
+	if request.Resume != nil || request.Plan.Summary.Steps == 0 {
 		return nil
 	}
 	return a.CheckFresh(request.Plan)
 }
 
 // CheckFresh refuses a plan that is too old to be applied, or only a rehearsal.
-func (a *App) CheckFresh(p *plan.Plan) error {
+func (a *App) CheckFresh(p *plan.Stored) error {
 	if p.Header.Kind == Rehearsal {
 		return &Failure{
 			Kind: Refused, Err: errors.New("the plan is a rehearsal on a saved inventory and cannot be applied"),
@@ -107,8 +120,8 @@ func (a *App) CheckFresh(p *plan.Plan) error {
 }
 
 // resultKind says what a run means for the exit code.
-func resultKind(p *plan.Plan, result Result) error {
-	open := len(p.Steps) - len(result.Outcomes)
+func resultKind(steps int, result Result) error {
+	open := steps - len(result.Outcomes)
 	for _, outcome := range result.Outcomes {
 		if !outcome.Status.Succeeded() {
 			open++
@@ -120,7 +133,7 @@ func resultKind(p *plan.Plan, result Result) error {
 	case result.Interrupted:
 		return &Failure{Kind: Interrupted, Err: errors.New("stopped"), Next: "regkeep apply --resume " + result.RunID}
 	case open > 0:
-		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", open, len(p.Steps))}
+		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", open, steps)}
 	default:
 		return nil
 	}
@@ -139,13 +152,17 @@ func (a *App) Resumable(ctx context.Context, id string) (ApplyRequest, error) {
 	if err != nil {
 		return ApplyRequest{}, err
 	}
-	text, err := state.PlanText(ctx, id)
+	p, err := planOf(ctx, state, id)
 	if err != nil {
 		return ApplyRequest{}, err
 	}
-	p, err := planFrom(text)
-	if err != nil {
-		return ApplyRequest{}, refusePlan("the plan of run "+id, err)
-	}
-	return ApplyRequest{Plan: p, Text: text, Resume: &run}, nil
+	return ApplyRequest{Plan: p, Resume: &run}, nil
+}
+
+// planOf is the plan of a run as the state keeps it.
+func planOf(ctx context.Context, state *store.Store, run string) (*plan.Stored, error) {
+	return openPlan("the plan of run "+run, func() (io.ReadCloser, error) {
+		text, err := state.PlanText(ctx, run)
+		return io.NopCloser(bytes.NewReader(text)), err
+	})
 }

@@ -47,14 +47,16 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 	if err != nil {
 		return nil, err
 	}
+	result := &Explanation{Reference: ref, Now: now, Plan: &plan.Plan{}}
 	builder := plan.NewBuilder(plan.Header{Type: "plan", Version: plan.Version, Kind: "remove", Created: created, Now: now, Registries: session.infos()},
-		plan.Options{Now: now, Partial: true})
-	result := &Explanation{Reference: ref, Now: now}
+		plan.Options{Now: now, Partial: true}, plan.Into(result.Plan))
+	gaps := told(builder, scanner.Gaps)
 	found := false
 	for repo, err := range scanner.Scan(ctx, whole{rules}) {
 		if err != nil {
 			return nil, advise(o.info.Name, err)
 		}
+		gaps()
 		report := rules.Evaluate(repo, evidence, now)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
@@ -66,13 +68,15 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 			return nil, notARoot(repo, ref)
 		}
 		result.Root = result.Explanation.Decision.Root
-		builder.Add(repo, report, rules.Settings(report.Policy))
+		if err := builder.Add(repo, report, rules.Settings(report.Policy)); err != nil {
+			return nil, err
+		}
 	}
 	if !found {
 		return nil, &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository was not found", ref)}
 	}
-	result.Plan = builder.Finish(scanner.Gaps(), o.requests(), 0)
-	return result, nil
+	_, err = builder.Finish(o.requests(), 0)
+	return result, err
 }
 
 // whole is a policy that wants to see every fact, so that each condition can

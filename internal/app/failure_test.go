@@ -35,21 +35,21 @@ func TestKinds(t *testing.T) {
 // was refused is refused; a refusal beside steps leaves the rest standing.
 func TestWhatAPlanMeans(t *testing.T) {
 	gap, refusal := plan.Notice{Type: "gap"}, plan.Notice{Type: "refusal"}
-	steps := []plan.Step{{}}
+	steps := plan.Summary{Steps: 1}
 	for name, test := range map[string]struct {
-		p    plan.Plan
+		p    plan.Outline
 		kind Kind
 		good bool
 	}{
-		"nothing to do":         {plan.Plan{}, 0, true},
-		"steps":                 {plan.Plan{Steps: steps}, 0, true},
-		"a warning":             {plan.Plan{Steps: steps, Notices: []plan.Notice{{Type: "warning"}}}, 0, true},
-		"a gap":                 {plan.Plan{Notices: []plan.Notice{gap}}, Partial, false},
-		"a gap and steps":       {plan.Plan{Steps: steps, Notices: []plan.Notice{gap}}, Partial, false},
-		"a gap and a refusal":   {plan.Plan{Notices: []plan.Notice{refusal, gap}}, Partial, false},
-		"refused as a whole":    {plan.Plan{Notices: []plan.Notice{refusal}}, Refused, false},
-		"refused in one place":  {plan.Plan{Steps: steps, Notices: []plan.Notice{refusal}}, 0, true},
-		"two refusals, a steps": {plan.Plan{Steps: steps, Notices: []plan.Notice{refusal, refusal}}, 0, true},
+		"nothing to do":         {plan.Outline{}, 0, true},
+		"steps":                 {plan.Outline{Summary: steps}, 0, true},
+		"a warning":             {plan.Outline{Summary: steps, Notices: []plan.Notice{{Type: "warning"}}}, 0, true},
+		"a gap":                 {plan.Outline{Notices: []plan.Notice{gap}}, Partial, false},
+		"a gap and steps":       {plan.Outline{Summary: steps, Notices: []plan.Notice{gap}}, Partial, false},
+		"a gap and a refusal":   {plan.Outline{Notices: []plan.Notice{refusal, gap}}, Partial, false},
+		"refused as a whole":    {plan.Outline{Notices: []plan.Notice{refusal}}, Refused, false},
+		"refused in one place":  {plan.Outline{Summary: steps, Notices: []plan.Notice{refusal}}, 0, true},
+		"two refusals, a steps": {plan.Outline{Summary: steps, Notices: []plan.Notice{refusal, refusal}}, 0, true},
 	} {
 		err := verdictOf(&test.p)
 		if (err == nil) != test.good || err != nil && KindOf(err) != test.kind {
@@ -59,7 +59,7 @@ func TestWhatAPlanMeans(t *testing.T) {
 }
 
 func TestWhatARunMeans(t *testing.T) {
-	p := &plan.Plan{Steps: []plan.Step{{Seq: 1}, {Seq: 2}}}
+	const steps = 2
 	outcome := func(seq int, status journal.Status) journal.Outcome {
 		return journal.Outcome{Seq: seq, Status: status}
 	}
@@ -79,7 +79,7 @@ func TestWhatARunMeans(t *testing.T) {
 		"damaged and not done":    {Result{Outcomes: both[:1], Damaged: true}, Damaged, false},
 		"damaged and interrupted": {Result{Outcomes: both[:1], Damaged: true, Interrupted: true}, Damaged, false},
 	} {
-		err := resultKind(p, test.result)
+		err := resultKind(steps, test.result)
 		if (err == nil) != test.good || err != nil && KindOf(err) != test.kind {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -113,8 +113,12 @@ func TestAdvice(t *testing.T) {
 
 func TestExpiredPlansAreRefusedBeforeAnythingIsAsked(t *testing.T) {
 	a := testApp(t)
-	p := somePlan()
-	p.Header.Expires = noon.Add(-time.Second)
+	expired := somePlan()
+	expired.Header.Expires = noon.Add(-time.Second)
+	p, err := a.keep(expired)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := a.CheckFresh(p); KindOf(err) != Refused || !errors.Is(err, apply.ErrStale) {
 		t.Errorf("%v", err)
 	}

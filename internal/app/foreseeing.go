@@ -39,12 +39,12 @@ func (a *App) Foresee(ctx context.Context, request RehearsalRequest, every, leng
 			return nil, misuse("--every and --for ask for more than %d plans; take larger steps", mostDays)
 		}
 		request.Now = at
-		p, err := a.rehearseOn(ctx, stored, request)
-		if err != nil {
+		var p plan.Plan
+		if _, err := a.rehearseOn(ctx, stored, request, plan.Into(&p)); err != nil {
 			return nil, err
 		}
 		day := Day{At: at, Notices: p.Notices}
-		gone := removalsOf(p)
+		gone := removalsOf(&p)
 		for _, v := range p.Verdicts {
 			if gone.took(v) {
 				day.Removed = append(day.Removed, v)
@@ -108,14 +108,14 @@ type Difference struct{ Before, After plan.Verdict }
 // Compare decides with two policies and returns where they differ, and the
 // instant of both.
 func (a *App) Compare(ctx context.Context, request RehearsalRequest, other *policy.Policy) ([]Difference, time.Time, error) {
-	var plans [2]*plan.Plan
+	var plans [2]plan.Plan
 	for i, rules := range []*policy.Policy{request.Policy, other} {
 		stored, err := loadStock(ctx, request.Inventory, rules)
 		if err != nil {
 			return nil, time.Time{}, err
 		}
 		request.Policy = rules
-		if plans[i], err = a.rehearseOn(ctx, stored, request); err != nil {
+		if _, err = a.rehearseOn(ctx, stored, request, plan.Into(&plans[i])); err != nil {
 			return nil, time.Time{}, err
 		}
 	}

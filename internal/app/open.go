@@ -133,10 +133,10 @@ func (a *App) reopen(ctx context.Context, info registry.Info) (*opened, error) {
 }
 
 // reopenAll reaches every registry that the plan has steps for.
-func (a *App) reopenAll(ctx context.Context, p *plan.Plan) (*session, error) {
+func (a *App) reopenAll(ctx context.Context, p *plan.Stored) (*session, error) {
 	s := &session{}
 	for _, info := range p.Header.Registries {
-		if !slices.ContainsFunc(p.Steps, func(step plan.Step) bool { return step.Registry == info.Name }) {
+		if !p.StepsIn(info.Name) {
 			continue
 		}
 		found, err := a.reopen(ctx, info)

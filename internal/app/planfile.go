@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"errors"
@@ -13,20 +14,22 @@ import (
 	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/regkeep/regkeep/internal/plan"
 )
 
 // SavePlan writes a plan to a file, whole or not at all. A name that ends in
 // .gz or .zst is compressed.
-func SavePlan(path string, p *plan.Plan, verdicts plan.Selection) error {
+func SavePlan(path string, p *plan.Stored, verdicts plan.Selection) error {
+	return savePlan(path, func(w io.Writer) error { return p.Copy(w, verdicts) })
+}
+
+func savePlan(path string, write func(io.Writer) error) error {
 	err := writeWhole(path, func(w io.Writer) error {
 		packed, err := pack(path, w)
 		if err != nil {
 			return err
 		}
-		return errors.Join(plan.Write(packed, p, verdicts), packed.Close())
+		return errors.Join(write(packed), packed.Close())
 	})
 	if err != nil {
 		return fmt.Errorf("save the plan: %w", err)
@@ -64,7 +67,7 @@ func pack(path string, w io.Writer) (io.WriteCloser, error) {
 	case ".gz":
 		return gzip.NewWriter(w), nil
 	case ".zst":
-		return zstd.NewWriter(w)
+		return compressor(w)
 	default:
 		return unclosed{w}, nil
 	}
@@ -73,54 +76,58 @@ func pack(path string, w io.Writer) (io.WriteCloser, error) {
 // mostPlan bounds what a compressed plan may unfold to.
 const mostPlan = 4 << 30
 
-func unpack(r io.Reader, head []byte) (io.Reader, error) {
+func unpack(r io.Reader, head []byte) (io.ReadCloser, error) {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		return gzip.NewReader(r)
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		d, err := zstd.NewReader(r)
-		if err != nil {
-			return nil, err
-		}
-		return d.IOReadCloser(), nil
+		return decompressor(r)
 	default:
-		return r, nil
+		return io.NopCloser(r), nil
 	}
 }
 
-// readPlan reads a plan file, compressed or not, with its text.
-func readPlan(path string) (*plan.Plan, []byte, error) {
-	file, err := os.Open(path)
+// textOf opens the text of a plan file, compressed or not, from its beginning.
+func textOf(path string) plan.Opener {
+	return func() (io.ReadCloser, error) {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		in := bufio.NewReader(file)
+		head, err := in.Peek(4)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, errors.Join(err, file.Close())
+		}
+		content, err := unpack(in, head)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", path, err), file.Close())
+		}
+		return planText{io.LimitReader(content, mostPlan), content, file}, nil
+	}
+}
+
+type planText struct {
+	io.Reader
+	content, file io.Closer
+}
+
+func (t planText) Close() error { return errors.Join(t.content.Close(), t.file.Close()) }
+
+// openPlan reads a plan once and checks it; path is for its errors.
+func openPlan(path string, text plan.Opener) (*plan.Stored, error) {
+	p, err := plan.Open(text)
 	if err != nil {
-		return nil, nil, err
+		return nil, refusePlan(path, err)
 	}
-	defer file.Close()
-	head := make([]byte, 4)
-	n, err := io.ReadFull(file, head)
-	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return nil, nil, err
-	}
-	if _, err := file.Seek(0, io.SeekStart); err != nil {
-		return nil, nil, err
-	}
-	content, err := unpack(file, head[:n])
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	text, err := io.ReadAll(io.LimitReader(content, mostPlan))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
-	}
-	p, err := plan.Read(bytes.NewReader(text))
-	if err != nil {
-		return nil, nil, refusePlan(path, err)
-	}
-	return p, text, nil
+	return p, nil
 }
 
 func refusePlan(path string, err error) error {
 	next := ""
 	switch {
+	default:
+		return fmt.Errorf("%s: %w", path, err)
 	case errors.Is(err, plan.ErrTampered), errors.Is(err, plan.ErrTruncated), errors.Is(err, plan.ErrSyntax):
 		next = "Nothing was done; make a new plan with `regkeep plan --output FILE`"
 	case errors.Is(err, plan.ErrVersion):
@@ -143,25 +150,32 @@ func (a *App) plansFolder() (string, error) {
 	return filepath.Join(filepath.Dir(state), "plans"), nil
 }
 
-// keep puts a plan beside the state, so that it can be applied by its ID, and
-// forgets those that expired a week ago.
-func (a *App) keep(p *plan.Plan) error {
-	folder, err := a.plansFolder()
+// keep puts a plan that was made in memory beside the state, so that it can be
+// applied by its ID.
+func (a *App) keep(p *plan.Plan) (*plan.Stored, error) {
+	m, err := a.make()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return fmt.Errorf("keep the plan: %w", err)
+	defer m.close()
+	if err := plan.Write(m.packed, p, plan.All); err != nil {
+		return nil, fmt.Errorf("keep the plan: %w", err)
 	}
-	a.forgetPlans(folder)
-	return SavePlan(filepath.Join(folder, p.Header.ID+keptPlan), p, plan.All)
+	text, err := m.keep(p.Header.ID)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Open(text)
 }
 
+// forgetPlans takes away plans that expired a week ago, and what runs that were
+// killed have left.
 func (a *App) forgetPlans(folder string) {
 	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return
 	}
+	clearUnfinished(folder, entries)
 	limit := a.opts.Clock().Add(-a.planMaxAge() - 7*24*time.Hour)
 	for _, entry := range entries {
 		id, ours := strings.CutSuffix(entry.Name(), keptPlan)
@@ -172,30 +186,22 @@ func (a *App) forgetPlans(folder string) {
 }
 
 // LoadPlan reads a plan by file name or by its ID.
-func (a *App) LoadPlan(named string) (*plan.Plan, []byte, error) {
-	p, text, err := readPlan(named)
+func (a *App) LoadPlan(named string) (*plan.Stored, error) {
+	p, err := openPlan(named, textOf(named))
 	if !errors.Is(err, fs.ErrNotExist) {
-		return p, text, err
+		return p, err
 	}
 	if planIDs.MatchString(named) {
 		folder, err := a.plansFolder()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		p, text, err := readPlan(filepath.Join(folder, named+keptPlan))
+		path := filepath.Join(folder, named+keptPlan)
+		p, err := openPlan(path, textOf(path))
 		if !errors.Is(err, fs.ErrNotExist) {
-			return p, text, err
+			return p, err
 		}
-		return nil, nil, misuse("no plan %s is kept here; it may be of another --state or have expired long ago", named)
+		return nil, misuse("no plan %s is kept here; it may be of another --state or have expired long ago", named)
 	}
-	return nil, nil, misuse("there is no file %s, and it is no plan ID", named)
+	return nil, misuse("there is no file %s, and it is no plan ID", named)
 }
-
-// planText is a plan as it is saved.
-func planText(p *plan.Plan) ([]byte, error) {
-	var text bytes.Buffer
-	err := plan.Write(&text, p, plan.All)
-	return text.Bytes(), err
-}
-
-func planFrom(text []byte) (*plan.Plan, error) { return plan.Read(bytes.NewReader(text)) }

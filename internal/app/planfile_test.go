@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,24 +49,25 @@ func testApp(t *testing.T) *App {
 
 func TestPlansAreReadAsTheyWereSaved(t *testing.T) {
 	a := testApp(t)
+	kept, err := a.keep(somePlan())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, name := range []string{"plan.json", "plan.json.gz", "plan.json.zst"} {
 		path := filepath.Join(t.TempDir(), name)
-		if err := SavePlan(path, somePlan(), plan.All); err != nil {
+		if err := SavePlan(path, kept, plan.All); err != nil {
 			t.Fatal(err)
 		}
-		p, text, err := a.LoadPlan(path)
-		if err != nil || len(p.Steps) != 1 || !strings.HasPrefix(string(text), `{"type":"plan"`) {
+		p, err := a.LoadPlan(path)
+		if err != nil || p.Summary.Steps != 1 || p.Summary.Hash != kept.Summary.Hash {
 			t.Errorf("%s: %v, %v", name, p, err)
 		}
 	}
-	if err := a.keep(somePlan()); err != nil {
-		t.Fatal(err)
-	}
-	if p, _, err := a.LoadPlan("20260615-120000-abcdef"); err != nil || p.Header.ID != "20260615-120000-abcdef" {
+	if p, err := a.LoadPlan("20260615-120000-abcdef"); err != nil || p.Header.ID != "20260615-120000-abcdef" {
 		t.Errorf("by its ID: %v", err)
 	}
 	for _, named := range []string{"20260615-120000-ffffff", "../plans/20260615-120000-abcdef", "nothing", ""} {
-		if _, _, err := a.LoadPlan(named); err == nil || KindOf(err) != Usage {
+		if _, err := a.LoadPlan(named); err == nil || KindOf(err) != Usage {
 			t.Errorf("%q: %v", named, err)
 		}
 	}
@@ -100,7 +102,11 @@ func TestFilesAreWrittenWholeOrNotAtAll(t *testing.T) {
 func TestDamagedPlansAreRefused(t *testing.T) {
 	a := testApp(t)
 	path := filepath.Join(t.TempDir(), "plan.json")
-	if err := SavePlan(path, somePlan(), plan.All); err != nil {
+	kept, err := a.keep(somePlan())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := SavePlan(path, kept, plan.All); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
@@ -120,7 +126,7 @@ func TestDamagedPlansAreRefused(t *testing.T) {
 		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := a.LoadPlan(path); err == nil || KindOf(err) != test.kind {
+		if _, err := a.LoadPlan(path); err == nil || KindOf(err) != test.kind {
 			t.Errorf("%s: %v (kind %d)", name, err, KindOf(err))
 		}
 	}
@@ -128,7 +134,7 @@ func TestDamagedPlansAreRefused(t *testing.T) {
 
 func TestOldPlansAreForgotten(t *testing.T) {
 	a := testApp(t)
-	if err := a.keep(somePlan()); err != nil {
+	if _, err := a.keep(somePlan()); err != nil {
 		t.Fatal(err)
 	}
 	folder, err := a.plansFolder()
@@ -146,7 +152,7 @@ func TestOldPlansAreForgotten(t *testing.T) {
 	}
 	second := somePlan()
 	second.Header.ID = "20260615-120001-bbbbbb"
-	if err := a.keep(second); err != nil {
+	if _, err := a.keep(second); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(old); err == nil {
@@ -155,7 +161,61 @@ func TestOldPlansAreForgotten(t *testing.T) {
 	if _, err := os.Stat(mine); err != nil {
 		t.Error("a file that is no plan was taken away")
 	}
-	if _, _, err := a.LoadPlan("20260615-120000-abcdef"); err != nil {
+	if _, err := a.LoadPlan("20260615-120000-abcdef"); err != nil {
 		t.Error(err)
+	}
+}
+
+// plansOf are the names in the folder of plans.
+func plansOf(t *testing.T, a *App) []string {
+	t.Helper()
+	folder, err := a.plansFolder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// A plan that is given up leaves nothing; one that is being made by somebody
+// else is left alone; what a killed process left goes with the next plan.
+func TestUnfinishedPlansAreTakenAway(t *testing.T) {
+	a := testApp(t)
+	given := errors.New("cancelled")
+	if _, err := a.write(somePlan().Header, plan.Options{}, func(*plan.Builder) (written, error) { return written{}, given }); !errors.Is(err, given) {
+		t.Errorf("error %v", err)
+	}
+	if left := plansOf(t, a); len(left) != 0 {
+		t.Errorf("given up, and left behind: %q", left)
+	}
+	alive, err := a.make()
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed, err := a.make()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := killed.lock.Unlock(); err != nil { // as the system does for a process that ends
+		t.Fatal(err)
+	}
+	if _, err := a.keep(somePlan()); err != nil {
+		t.Fatal(err)
+	}
+	if left, want := plansOf(t, a), []string{filepath.Base(alive.folder), "20260615-120000-abcdef" + keptPlan}; !slices.Equal(left, want) {
+		t.Errorf("there are %q, want %q", left, want)
+	}
+	if err := errors.Join(alive.close(), killed.close()); err != nil {
+		t.Error(err)
+	}
+	if left := plansOf(t, a); len(left) != 1 {
+		t.Errorf("there are %q", left)
 	}
 }

@@ -30,10 +30,10 @@ type PlanRequest struct {
 	Automatic bool
 }
 
-// Plan looks at the registries, decides, and keeps the plan in the state. It
-// deletes nothing. The plan is also returned where its error says that it has
-// gaps or was refused as a whole.
-func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error) {
+// Plan looks at the registries, decides, and writes the plan beside the state
+// while it decides. It deletes nothing. The plan is also returned where its
+// error says that it has gaps or was refused as a whole.
+func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, error) {
 	chosen, err := selections(request.Targets)
 	if err != nil {
 		return nil, err
@@ -69,38 +69,67 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Plan, error)
 	}
 	header.ID = planID(header, chosen)
 
+	return a.write(header, opts, func(builder *plan.Builder) (written, error) {
+		builder.Warn(request.Policy.Warnings()...)
+		builder.Warn(doubts(session, request.Policy, evidence)...)
+		for i, opened := range session.opened {
+			scanner, err := a.scanner(opened, chosen[i], created)
+			if err != nil {
+				return written{}, err
+			}
+			stop := a.pulse(opened)
+			err = decide(ctx, scanner, request.Policy, evidence, now, builder)
+			stop()
+			if err != nil {
+				return written{}, advise(opened.info.Name, err)
+			}
+		}
+		return written{session.requests(), incomplete(session, evidence)}, nil
+	})
+}
+
+// written is what a plan says at its end: the requests that it took, and
+// notices after all others.
+type written struct {
+	requests int64
+	further  []plan.Notice
+}
+
+// write keeps the plan that fill gives to the builder. It is also returned
+// where the error is about what it says.
+func (a *App) write(header plan.Header, opts plan.Options, fill func(*plan.Builder) (written, error)) (*plan.Stored, error) {
 	started := a.opts.Clock()
-	builder := plan.NewBuilder(header, opts)
-	builder.Warn(request.Policy.Warnings()...)
-	builder.Warn(doubts(session, request.Policy, evidence)...)
-	var gaps []inventory.Gap
-	for i, opened := range session.opened {
-		scanner, err := a.scanner(opened, chosen[i], created)
-		if err != nil {
-			return nil, err
-		}
-		stop := a.pulse(opened)
-		err = decide(ctx, scanner, request.Policy, evidence, now, builder)
-		stop()
-		if err != nil {
-			return nil, advise(opened.info.Name, err)
-		}
-		gaps = append(gaps, scanner.Gaps()...)
-	}
-	p := builder.Finish(gaps, session.requests(), a.opts.Clock().Sub(started).Seconds())
-	p.Notices = append(p.Notices, incomplete(session, evidence)...)
-	if err := a.keep(p); err != nil {
+	m, err := a.make()
+	if err != nil {
 		return nil, err
 	}
-	return p, verdictOf(p)
+	defer m.close()
+	builder := plan.NewBuilder(header, opts, m.output())
+	end, err := fill(builder)
+	if err != nil {
+		return nil, err
+	}
+	outline, err := builder.Finish(end.requests, a.opts.Clock().Sub(started).Seconds(), end.further...)
+	if err != nil {
+		return nil, notWritten(err)
+	}
+	text, err := m.keep(header.ID)
+	if err != nil {
+		return nil, err
+	}
+	return outline.Stored(text), verdictOf(outline)
 }
+
+func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) }
 
 // decide reads, decides and plans one registry, a repository at a time.
 func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Policy, evidence *usage.Evidence, now time.Time, builder *plan.Builder) error {
+	gaps := told(builder, scanner.Gaps)
 	for repo, err := range scanner.Scan(ctx, rules) {
 		if err != nil {
 			return err
 		}
+		gaps()
 		report := rules.Evaluate(repo, evidence, now)
 		report.Refusals = append(report.Refusals, unproven(repo.Registry, &report, evidence)...)
 		if removed := report.Removes(); len(removed) > 0 {
@@ -108,9 +137,18 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Polic
 				return err
 			}
 		}
-		builder.Add(repo, report, rules.Settings(report.Policy))
+		if err := builder.Add(repo, report, rules.Settings(report.Policy)); err != nil {
+			return notWritten(err)
+		}
 	}
+	gaps()
 	return ctx.Err()
+}
+
+// told tells a builder the gaps of a registry once: they are known when its
+// first repository comes, or when there is none.
+func told(builder *plan.Builder, gaps func() []inventory.Gap) func() {
+	return sync.OnceFunc(func() { builder.Gaps(gaps()...) })
 }
 
 // planID names a plan by what went into it.
@@ -139,7 +177,7 @@ func planEvidence(evidence *usage.Evidence) []plan.Evidence {
 
 // verdictOf says what a plan means for the exit code: gaps make it partial, a
 // refusal of all that would have gone refuses it.
-func verdictOf(p *plan.Plan) error {
+func verdictOf(p *plan.Outline) error {
 	gaps, refusals := 0, 0
 	for _, notice := range p.Notices {
 		switch notice.Type {
@@ -152,7 +190,7 @@ func verdictOf(p *plan.Plan) error {
 	switch {
 	case gaps > 0:
 		return &Failure{Kind: Partial, Err: fmt.Errorf("%d gaps: nothing is removed where something could not be read", gaps)}
-	case refusals > 0 && len(p.Steps) == 0:
+	case refusals > 0 && p.Summary.Steps == 0:
 		return &Failure{Kind: Refused, Err: errors.New("every removal was refused")}
 	default:
 		return nil

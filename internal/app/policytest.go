@@ -66,17 +66,15 @@ func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
 		result.Now = stored.saved.At
 	}
 	header := plan.Header{Kind: Rehearsal, Now: result.Now, Registries: []registry.Info{stored.saved.Info}}
-	builder := plan.NewBuilder(header, plan.Options{Now: result.Now})
-	for _, repo := range stored.repositories {
-		report := c.policy.Evaluate(repo, nil, result.Now)
-		if removed := report.Removes(); len(removed) > 0 {
-			if repo, err = stored.saved.Deepen(ctx, repo, removed); err != nil {
-				return CaseResult{}, err
-			}
-		}
-		builder.Add(repo, report, c.policy.Settings(report.Policy))
+	var p plan.Plan
+	builder := plan.NewBuilder(header, plan.Options{Now: result.Now}, plan.Into(&p))
+	if err := stored.decide(ctx, c.policy, result.Now, builder); err != nil {
+		return CaseResult{}, err
 	}
-	result.Misses = c.compare(builder.Finish(stored.saved.Gaps(), 0, 0).Verdicts)
+	if _, err := builder.Finish(0, 0); err != nil {
+		return CaseResult{}, err
+	}
+	result.Misses = c.compare(p.Verdicts)
 	return result, nil
 }
 

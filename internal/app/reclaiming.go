@@ -82,7 +82,7 @@ func (a *App) endedUndos(ctx context.Context, name string) ([]string, error) {
 	}
 	var ends []string
 	for _, report := range reports {
-		if slices.Contains(report.Run.Registries, name) && report.Undoable()[plan.UndoUntilGC] > 0 && len(report.UndoneBy) == 0 {
+		if slices.Contains(report.Run.Registries, name) && report.Undoable[plan.UndoUntilGC] > 0 && len(report.UndoneBy) == 0 {
 			ends = append(ends, report.Run.ID)
 		}
 	}

@@ -2,11 +2,13 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -33,41 +35,36 @@ type RehearsalRequest struct {
 
 // Rehearse plans from a saved inventory. It asks neither a registry nor an
 // in-use source, and keeps nothing in the state.
-func (a *App) Rehearse(ctx context.Context, request RehearsalRequest) (*plan.Plan, error) {
+func (a *App) Rehearse(ctx context.Context, request RehearsalRequest) (*plan.Stored, error) {
 	stored, err := loadStock(ctx, request.Inventory, request.Policy)
 	if err != nil {
 		return nil, err
 	}
-	p, err := a.rehearseOn(ctx, stored, request)
+	var text bytes.Buffer
+	outline, err := a.rehearseOn(ctx, stored, request, plan.Stream(&text, &plan.Held{}))
 	if err != nil {
 		return nil, err
 	}
-	return p, verdictOf(p)
+	p := outline.Stored(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text.Bytes())), nil })
+	return p, verdictOf(outline)
 }
 
 // rehearseOn plans from an inventory in memory.
-func (a *App) rehearseOn(ctx context.Context, stored *stock, request RehearsalRequest) (*plan.Plan, error) {
+func (a *App) rehearseOn(ctx context.Context, stored *stock, request RehearsalRequest, out plan.Output) (*plan.Outline, error) {
 	header := a.rehearsalHeader(stored, request)
-	builder := plan.NewBuilder(header, plan.Options{Now: header.Now, MaxRemovals: request.MaxRemovals, Strict: request.Strict})
+	builder := plan.NewBuilder(header, plan.Options{Now: header.Now, MaxRemovals: request.MaxRemovals, Strict: request.Strict}, out)
 	builder.Warn(request.Policy.Warnings()...)
-	for _, repo := range stored.repositories {
-		report := request.Policy.Evaluate(repo, nil, header.Now)
-		if removed := report.Removes(); len(removed) > 0 {
-			var err error
-			if repo, err = stored.saved.Deepen(ctx, repo, removed); err != nil {
-				return nil, err
-			}
-		}
-		builder.Add(repo, report, request.Policy.Settings(report.Policy))
+	if err := stored.decide(ctx, request.Policy, header.Now, builder); err != nil {
+		return nil, err
 	}
-	p := builder.Finish(stored.saved.Gaps(), 0, 0)
+	var further []plan.Notice
 	if len(a.file.InUse.Sources) > 0 {
-		p.Notices = append(p.Notices, plan.Notice{
+		further = append(further, plan.Notice{
 			Type: "warning", Code: codeEvidence, Scope: stored.saved.Info.Name, Lift: "in_use",
 			Message: "a rehearsal asks nobody what is in use, so what rests on that is not known; a plan of the registry asks, and may remove less",
 		})
 	}
-	return p, nil
+	return builder.Finish(0, 0, further...)
 }
 
 func (a *App) rehearsalHeader(stored *stock, request RehearsalRequest) plan.Header {
@@ -116,5 +113,26 @@ func readStock(ctx context.Context, r io.Reader, demand inventory.Demand) (*stoc
 		}
 		stored.repositories = append(stored.repositories, repo)
 	}
+	slices.SortFunc(stored.repositories, func(a, b *inventory.Repository) int {
+		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Name, b.Name))
+	})
 	return stored, nil
+}
+
+// decide decides about every repository and plans it.
+func (s *stock) decide(ctx context.Context, rules *policy.Policy, now time.Time, builder *plan.Builder) error {
+	builder.Gaps(s.saved.Gaps()...)
+	for _, repo := range s.repositories {
+		report := rules.Evaluate(repo, nil, now)
+		if removed := report.Removes(); len(removed) > 0 {
+			var err error
+			if repo, err = s.saved.Deepen(ctx, repo, removed); err != nil {
+				return err
+			}
+		}
+		if err := builder.Add(repo, report, rules.Settings(report.Policy)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

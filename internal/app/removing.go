@@ -16,7 +16,7 @@ import (
 // PlanRemoval plans the removal of single images, with everything else in
 // their repositories kept: a tag that shares its image with others is untagged
 // and nothing more. It deletes nothing and is kept like every plan.
-func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Plan, error) {
+func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Stored, error) {
 	var targets []Target
 	named := map[place][]Reference{}
 	for _, ref := range refs {
@@ -42,34 +42,41 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Plan, er
 		Tool: a.opts.Tool, Registries: session.infos(), Evidence: []plan.Evidence{},
 	}
 	header.ID = planID(header, chosen)
-	started := a.opts.Clock()
-	builder := plan.NewBuilder(header, plan.Options{Now: created, Partial: true})
-	var gaps []inventory.Gap
-	for i, o := range session.opened {
-		scanner, err := a.scanner(o, chosen[i], created)
+	return a.write(header, plan.Options{Now: created, Partial: true}, func(builder *plan.Builder) (written, error) {
+		for i, o := range session.opened {
+			scanner, err := a.scanner(o, chosen[i], created)
+			if err != nil {
+				return written{}, err
+			}
+			if err := remove(ctx, scanner, func(name string) []Reference { return named[place{o.info.Name, name}] }, builder); err != nil {
+				return written{}, advise(o.info.Name, err)
+			}
+		}
+		return written{requests: session.requests()}, nil
+	})
+}
+
+// remove plans what is named in the repositories of one registry.
+func remove(ctx context.Context, scanner *inventory.Scanner, named func(repository string) []Reference, builder *plan.Builder) error {
+	gaps := told(builder, scanner.Gaps)
+	for repo, err := range scanner.Whole(ctx) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		for repo, err := range scanner.Whole(ctx) {
-			if err != nil {
-				return nil, advise(o.info.Name, err)
-			}
-			report, err := removal(repo, named[place{o.info.Name, repo.Name}])
-			if err != nil {
-				return nil, err
-			}
-			if repo, err = scanner.Deepen(ctx, repo, report.Removes()); err != nil {
-				return nil, advise(o.info.Name, err)
-			}
-			builder.Add(repo, report, policy.DefaultSettings())
+		gaps()
+		report, err := removal(repo, named(repo.Name))
+		if err != nil {
+			return err
 		}
-		gaps = append(gaps, scanner.Gaps()...)
+		if repo, err = scanner.Deepen(ctx, repo, report.Removes()); err != nil {
+			return err
+		}
+		if err := builder.Add(repo, report, policy.DefaultSettings()); err != nil {
+			return notWritten(err)
+		}
 	}
-	p := builder.Finish(gaps, session.requests(), a.opts.Clock().Sub(started).Seconds())
-	if err := a.keep(p); err != nil {
-		return nil, err
-	}
-	return p, verdictOf(p)
+	gaps()
+	return nil
 }
 
 type place struct{ registry, repository string }

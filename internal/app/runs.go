@@ -12,12 +12,14 @@ import (
 // RunReport is what one run did and what can still be undone of it.
 type RunReport struct {
 	Run      journal.Run
-	Plan     *plan.Plan // nil where it cannot be read
+	Steps    int // of the plan; 0 where it cannot be read
 	Outcomes []journal.Outcome
 	// Left are steps without a final outcome: a resume goes on with them.
 	Left int
 	// UndoneBy lists the runs that put back what this one removed.
 	UndoneBy []string
+	// Undoable counts the steps that were done, by how far they can be undone.
+	Undoable map[plan.Reversal]int
 }
 
 // Count counts outcomes of a status.
@@ -29,24 +31,6 @@ func (r RunReport) Count(status journal.Status) int {
 		}
 	}
 	return n
-}
-
-// Undoable counts the steps that were done, by how far they can be undone.
-func (r RunReport) Undoable() map[plan.Reversal]int {
-	can := map[plan.Reversal]int{}
-	if r.Plan == nil || r.Run.Kind != "remove" {
-		return can
-	}
-	steps := map[int]plan.Step{}
-	for _, step := range r.Plan.Steps {
-		steps[step.Seq] = step
-	}
-	for _, outcome := range r.Outcomes {
-		if step, known := steps[outcome.Seq]; known && outcome.Status == journal.Done {
-			can[step.Undo]++
-		}
-	}
-	return can
 }
 
 // Runs lists all runs, the latest first.
@@ -98,17 +82,24 @@ func (a *App) report(ctx context.Context, state *store.Store, run journal.Run) (
 		return report, err
 	}
 	report.Outcomes = replayed.Outcomes()
-	text, err := state.PlanText(ctx, run.ID)
-	if err != nil && !errors.Is(err, store.ErrNoRun) {
+	p, err := planOf(ctx, state, run.ID)
+	if errors.Is(err, store.ErrNoRun) || KindOf(err) == Refused || KindOf(err) == Usage {
+		return report, nil // a plan of another version; the outcomes still tell
+	}
+	if err != nil {
 		return report, err
 	}
-	if report.Plan, err = planFrom(text); err != nil {
-		report.Plan = nil // a plan of another version; the outcomes still tell
-	}
-	if report.Plan != nil {
-		for _, step := range report.Plan.Steps {
+	report.Steps, report.Undoable = p.Summary.Steps, map[plan.Reversal]int{}
+	for repo, err := range p.Steps() {
+		if err != nil {
+			return report, err
+		}
+		for _, step := range repo.Steps {
 			if _, final := replayed.Final(step.Seq); !final {
 				report.Left++
+			}
+			if run.Kind == "remove" && replayed.Last[step.Seq].Status == journal.Done {
+				report.Undoable[step.Undo]++
 			}
 		}
 	}

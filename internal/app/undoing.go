@@ -17,7 +17,7 @@ import (
 // PlanUndo plans to put back what a run removed, all of it or only these
 // images. It changes nothing. Tags that point elsewhere by now are moved back
 // only with overwrite.
-func (a *App) PlanUndo(ctx context.Context, id string, only []Reference, overwrite bool) (*plan.Plan, error) {
+func (a *App) PlanUndo(ctx context.Context, id string, only []Reference, overwrite bool) (*plan.Stored, error) {
 	state, err := a.store()
 	if err != nil {
 		return nil, err
@@ -33,12 +33,12 @@ func (a *App) PlanUndo(ctx context.Context, id string, only []Reference, overwri
 		return nil, misuse("run %s put something back; there is nothing to undo", id)
 	}
 	request := undo.Request{Run: run, Overwrite: overwrite, Now: a.now(), Tool: a.opts.Tool, Blobs: archive.Stack{state}, Readers: map[string]registry.Reader{}}
-	text, err := state.PlanText(ctx, id)
+	removed, err := planOf(ctx, state, id)
 	if err != nil {
 		return nil, err
 	}
-	if request.Plan, err = planFrom(text); err != nil {
-		return nil, refusePlan("the plan of run "+id, err)
+	if request.Plan, _, err = inMemory(removed); err != nil {
+		return nil, err
 	}
 	if request.State, err = state.Replay(ctx, id); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func (a *App) PlanUndo(ctx context.Context, id string, only []Reference, overwri
 	if request.Entries, err = state.Entries(ctx, id); err != nil {
 		return nil, err
 	}
-	session, err := a.reopenAll(ctx, request.Plan)
+	session, err := a.reopenAll(ctx, removed)
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +68,12 @@ func (a *App) PlanUndo(ctx context.Context, id string, only []Reference, overwri
 	if err != nil {
 		return nil, err
 	}
-	if err := a.keep(p); err != nil {
+	kept, err := a.keep(p)
+	if err != nil {
 		return nil, err
 	}
 	if len(p.Blocked) > 0 {
-		return p, &Failure{Kind: Partial, Err: fmt.Errorf("%d tags and manifests cannot be put back", len(p.Blocked))}
+		return kept, &Failure{Kind: Partial, Err: fmt.Errorf("%d tags and manifests cannot be put back", len(p.Blocked))}
 	}
-	return p, nil
+	return kept, nil
 }

@@ -69,7 +69,7 @@ everything that stays in the repositories concerned is verified.`,
 					return err
 				}
 			} else {
-				if request.Plan, request.Text, err = a.LoadPlan(args[0]); err != nil {
+				if request.Plan, err = a.LoadPlan(args[0]); err != nil {
 					return err
 				}
 				if err := a.CheckFresh(request.Plan); err != nil {
@@ -89,14 +89,14 @@ everything that stays in the repositories concerned is verified.`,
 }
 
 // agree has a person agree to the plan, or --yes.
-func (p *program) agree(ctx context.Context, made *plan.Plan, yes bool) error {
-	if yes || len(made.Steps) == 0 {
+func (p *program) agree(ctx context.Context, made *plan.Stored, yes bool) error {
+	if yes || made.Summary.Steps == 0 {
 		return nil
 	}
 	if !p.t.asks {
-		return usageError("nobody is there to ask whether %s: write --yes to do it without asking", question(made))
+		return usageError("nobody is there to ask whether %s: write --yes to do it without asking", question(&made.Outline))
 	}
-	return p.confirm(ctx, capital(question(made)))
+	return p.confirm(ctx, capital(question(&made.Outline)))
 }
 
 // confirm asks a person. Anything but yes means that nothing is done.
@@ -122,26 +122,11 @@ func (p *program) confirm(ctx context.Context, what string) error {
 }
 
 // question says what the plan does, in numbers.
-func question(made *plan.Plan) string {
-	repositories := map[place]bool{}
-	for _, step := range made.Steps {
-		repositories[place{step.Registry, step.Repository}] = true
-	}
-	where := count(len(repositories), "repository|repositories")
+func question(made *plan.Outline) string {
+	repositories, tags, images := made.Total()
+	where := count(repositories, "repository|repositories")
 	if made.Header.Kind == "restore" {
-		return fmt.Sprintf("put back %s in %s", count(len(made.Steps), "manifest or tag|manifests and tags"), where)
-	}
-	tags, images := 0, 0
-	for _, step := range made.Steps {
-		if step.Why == "attachment" {
-			continue
-		}
-		if step.Tag != "" {
-			tags++
-		} else if step.Why == "root" && len(step.Takes) == 0 {
-			images++
-		}
-		tags += len(step.Takes)
+		return fmt.Sprintf("put back %s in %s", count(made.Summary.Steps, "manifest or tag|manifests and tags"), where)
 	}
 	what := count(tags, "tag")
 	switch {
@@ -157,7 +142,7 @@ func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
 // carryOut applies a plan and shows what came of it.
 func (p *program) carryOut(ctx context.Context, a *app.App, request app.ApplyRequest) error {
-	if len(request.Plan.Steps) == 0 && request.Resume == nil {
+	if request.Plan.Summary.Steps == 0 && request.Resume == nil {
 		if p.json() {
 			return newOutcomeView(p, request.Plan).nothing()
 		}

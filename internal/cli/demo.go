@@ -88,7 +88,7 @@ func (p *program) command(line string) {
 
 // demoPlan plans and shows it. Flags or names that are not given are taken from
 // the configuration.
-func (p *program) demoPlan(ctx context.Context, a *app.App, flags policy.Flags, given bool, names ...string) (*plan.Plan, error) {
+func (p *program) demoPlan(ctx context.Context, a *app.App, flags policy.Flags, given bool, names ...string) (*plan.Stored, error) {
 	rules, err := a.Policy(flags, given)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func (p *program) demoPlan(ctx context.Context, a *app.App, flags policy.Flags, 
 }
 
 // demoApply carries out a plan of the demonstration and shows what came of it.
-func (p *program) demoApply(ctx context.Context, a *app.App, made *plan.Plan, level app.Level) (app.Result, error) {
+func (p *program) demoApply(ctx context.Context, a *app.App, made *plan.Stored, level app.Level) (app.Result, error) {
 	began := p.clock()
 	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: level})
 	p.progress.clear()
@@ -132,18 +132,27 @@ func (p *program) demoRestore(ctx context.Context, a *app.App, run, name string,
 }
 
 // demoUndo puts one release for two platforms back and shows that it is.
-func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Plan, run string) error {
-	var back plan.Step
-	for _, step := range made.Steps {
-		if step.Action == plan.DeleteManifest && step.Repository == "shop/storefront" && slices.Contains(step.Takes, "v2.3.0") {
-			back = step
-			break
-		}
-	}
-	if back.Digest == "" {
-		return errors.New("the plan of the demonstration removes no release for two platforms")
+func (p *program) demoUndo(ctx context.Context, a *app.App, made *plan.Stored, run string) error {
+	back, err := findStep(made, func(step plan.Step) bool {
+		return step.Action == plan.DeleteManifest && step.Repository == "shop/storefront" && slices.Contains(step.Takes, "v2.3.0")
+	})
+	if err != nil {
+		return err
 	}
 	name := back.Registry + "/" + back.Repository + ":" + back.Takes[0]
 	p.tell("Somebody still needed %s. Manifests are kept before they go, so it\ncan be put back under its old digest:", back.Repository+":"+back.Takes[0])
 	return p.demoRestore(ctx, a, run, name, app.VerifyBlobs)
+}
+
+// findStep finds the step that the story goes on with.
+func findStep(made *plan.Stored, wanted func(plan.Step) bool) (plan.Step, error) {
+	for repo, err := range made.Steps() {
+		if err != nil {
+			return plan.Step{}, err
+		}
+		if at := slices.IndexFunc(repo.Steps, wanted); at >= 0 {
+			return repo.Steps[at], nil
+		}
+	}
+	return plan.Step{}, errors.New("the plan of the demonstration does not remove what its story is about")
 }

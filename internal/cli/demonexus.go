@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/regkeep/regkeep/internal/app"
 	"github.com/regkeep/regkeep/internal/demo"
@@ -77,12 +76,11 @@ func (p *program) demonstrateNexus(ctx context.Context) (err error) {
 	return nil
 }
 
-func (p *program) nexusUndo(ctx context.Context, a *app.App, made *plan.Plan, run string) error {
-	at := slices.IndexFunc(made.Steps, func(step plan.Step) bool { return step.Why == "root" && step.Tag != "" })
-	if at < 0 {
-		return errors.New("the plan of the demonstration removes no tag")
+func (p *program) nexusUndo(ctx context.Context, a *app.App, made *plan.Stored, run string) error {
+	step, err := findStep(made, func(step plan.Step) bool { return step.Why == "root" && step.Tag != "" })
+	if err != nil {
+		return err
 	}
-	step := made.Steps[at]
 	name := step.Registry + "/" + step.Repository + ":" + step.Tag
 	p.tell("Until Nexus collects its garbage, a tag can be put back:")
 	return p.demoRestore(ctx, a, run, name, app.VerifyManifests)

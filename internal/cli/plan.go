@@ -145,7 +145,7 @@ applied.`,
 }
 
 // present saves the plan where that was asked for, and shows it.
-func (p *program) present(made *plan.Plan, verdicts plan.Selection, output string) error {
+func (p *program) present(made *plan.Stored, verdicts plan.Selection, output string) error {
 	p.progress.clear()
 	if output != "" {
 		if err := app.SavePlan(output, made, verdicts); err != nil {
@@ -153,14 +153,14 @@ func (p *program) present(made *plan.Plan, verdicts plan.Selection, output strin
 		}
 	}
 	if p.json() {
-		return plan.Write(p.t.out, made, verdicts)
+		return made.Copy(p.t.out, verdicts)
 	}
 	view := planView{t: p.t, plan: made, verdicts: verdicts, quiet: p.flags.quiet}
 	if err := view.write(p.t.out); err != nil {
 		return err
 	}
 	switch {
-	case len(made.Steps) == 0:
+	case made.Summary.Steps == 0:
 		return nil
 	case output != "":
 		p.say("\nSaved in %s; carry it out with: regkeep apply %s", output, output)

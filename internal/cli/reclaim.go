@@ -130,13 +130,9 @@ func (p *program) showReclaim(registry string, report app.ReclaimReport) error {
 }
 
 // reclaimAll collects the garbage of every registry that a plan had steps for.
-func (p *program) reclaimAll(ctx context.Context, a *app.App, made *plan.Plan) error {
+func (p *program) reclaimAll(ctx context.Context, a *app.App, made *plan.Stored) error {
 	for _, info := range made.Header.Registries {
-		concerned := false
-		for _, step := range made.Steps {
-			concerned = concerned || step.Registry == info.Name
-		}
-		if !concerned {
+		if !made.StepsIn(info.Name) {
 			continue
 		}
 		err := p.reclaim(ctx, a, info.Name, app.ReclaimRequest{Wait: true}, true)

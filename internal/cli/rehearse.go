@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/regkeep/regkeep/internal/app"
-	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 )
 
@@ -69,7 +68,7 @@ func (p *program) rehearse(ctx context.Context, cmd *cobra.Command, c *choice, r
 	}
 	p.progress.clear()
 	if p.json() {
-		return errors.Join(plan.Write(p.t.out, made, c.selection()), outcomeOf(err))
+		return errors.Join(made.Copy(p.t.out, c.selection()), outcomeOf(err))
 	}
 	view := planView{t: p.t, plan: made, verdicts: c.selection(), quiet: p.flags.quiet}
 	return errors.Join(view.write(p.t.out), outcomeOf(err))

@@ -60,7 +60,7 @@ REF is HOST/REPOSITORY:TAG, or HOST/REPOSITORY@DIGEST for an untagged image.`,
 					return err
 				}
 			}
-			if len(made.Steps) == 0 {
+			if made.Summary.Steps == 0 {
 				if planErr == nil {
 					return &shown{app.Refused}
 				}

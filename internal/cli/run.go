@@ -55,7 +55,7 @@ that would remove five times more than any of the last ten, is refused.`,
 					return err
 				}
 			}
-			if len(made.Steps) == 0 {
+			if made.Summary.Steps == 0 {
 				if p.json() {
 					return errors.Join(newOutcomeView(p, made).nothing(), outcomeOf(planErr))
 				}
@@ -83,15 +83,18 @@ that would remove five times more than any of the last ten, is refused.`,
 
 // noticeLines writes what the plan of a run had to say, so that the reader of
 // JSON learns why something was not done.
-func (p *program) noticeLines(made *plan.Plan) error {
+func (p *program) noticeLines(made *plan.Stored) error {
 	lines := json.NewEncoder(p.t.out)
 	for _, notice := range made.Notices {
 		if err := lines.Encode(notice); err != nil {
 			return err
 		}
 	}
-	for _, blocked := range made.Blocked {
-		if err := lines.Encode(blocked); err != nil {
+	for blocked, err := range made.BlockedLines() {
+		if err == nil {
+			err = lines.Encode(blocked)
+		}
+		if err != nil {
 			return err
 		}
 	}

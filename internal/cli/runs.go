@@ -62,7 +62,7 @@ func recordOf(r app.RunReport) runRecord {
 		Status: string(r.Run.Status), Started: r.Run.Started, Finished: known(r.Run.Finished), Undoes: r.Run.Undoes,
 		Outcomes: tally(r.Outcomes), Left: r.Left, Undo: map[string]int{}, UndoneBy: r.UndoneBy,
 	}
-	for how, n := range r.Undoable() {
+	for how, n := range r.Undoable {
 		record.Undo[string(how)] = n
 	}
 	return record
@@ -98,8 +98,8 @@ func didWhat(r app.RunReport) string {
 		verb = "put back"
 	}
 	total := done + r.Left
-	if r.Plan != nil {
-		total = len(r.Plan.Steps)
+	if r.Steps > 0 {
+		total = r.Steps
 	}
 	return fmt.Sprintf("%s %d of %s", verb, done, count(total, "step"))
 }
@@ -122,7 +122,7 @@ func undoText(r app.RunReport) string {
 	if len(r.UndoneBy) > 0 {
 		return "was, by " + some(r.UndoneBy)
 	}
-	can := r.Undoable()
+	can := r.Undoable
 	var parts []string
 	if n := can[plan.UndoFull]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s any time", count(n, "step")))

@@ -17,12 +17,12 @@ import (
 // outcomeView shows what came of a plan.
 type outcomeView struct {
 	p     *program
-	plan  *plan.Plan
+	plan  *plan.Stored
 	lines *json.Encoder
 	begun bool
 }
 
-func newOutcomeView(p *program, made *plan.Plan) *outcomeView {
+func newOutcomeView(p *program, made *plan.Stored) *outcomeView {
 	return &outcomeView{p: p, plan: made, lines: json.NewEncoder(p.t.out)}
 }
 
@@ -110,7 +110,7 @@ func tally(outcomes []journal.Outcome) map[string]int {
 
 func (v *outcomeView) finishJSON(result app.Result, spent time.Duration) error {
 	summary := applySummary{
-		Type: "summary", Run: result.RunID, Plan: v.plan.Header.ID, Steps: len(v.plan.Steps), Outcomes: tally(result.Outcomes),
+		Type: "summary", Run: result.RunID, Plan: v.plan.Header.ID, Steps: v.plan.Summary.Steps, Outcomes: tally(result.Outcomes),
 		Interrupted: result.Interrupted, Undo: result.Undo, Seconds: spent.Seconds(),
 	}
 	for _, check := range result.Verifications {
@@ -136,11 +136,15 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 	if v.plan.Header.Kind == "restore" {
 		verb = "Put back"
 	}
-	steps := fmt.Sprintf("%d of %s", done, count(len(v.plan.Steps), "step"))
+	steps := fmt.Sprintf("%d of %s", done, count(v.plan.Summary.Steps, "step"))
 	if already > 0 {
 		steps += fmt.Sprintf(", %d of them found it so already", already)
 	}
-	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+v.achieved(result.Outcomes)), spent.Seconds(), steps)
+	achieved, err := v.achieved(result.Outcomes)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+achieved), spent.Seconds(), steps)
 	broken := 0
 	for _, check := range result.Verifications {
 		if !check.OK {
@@ -183,29 +187,34 @@ func named(tag string, digest oci.Digest) string {
 }
 
 // achieved counts what is gone, or back, in words.
-func (v *outcomeView) achieved(outcomes []journal.Outcome) string {
+func (v *outcomeView) achieved(outcomes []journal.Outcome) (string, error) {
 	did := map[int]bool{}
 	for _, o := range outcomes {
 		did[o.Seq] = o.Status == journal.Done
 	}
 	tags, manifests, attachments := 0, 0, 0
-	for _, step := range v.plan.Steps {
-		if !did[step.Seq] {
-			continue
+	for repo, err := range v.plan.Steps() {
+		if err != nil {
+			return "", err
 		}
-		if step.Tag == "" {
-			manifests++
-		}
-		if step.Why == "attachment" {
-			if step.Tag == "" || step.Action == plan.DeleteComponent {
-				attachments++
+		for _, step := range repo.Steps {
+			if !did[step.Seq] {
+				continue
 			}
-			continue
+			if step.Tag == "" {
+				manifests++
+			}
+			if step.Why == "attachment" {
+				if step.Tag == "" || step.Action == plan.DeleteComponent {
+					attachments++
+				}
+				continue
+			}
+			if step.Tag != "" {
+				tags++
+			}
+			tags += len(step.Takes)
 		}
-		if step.Tag != "" {
-			tags++
-		}
-		tags += len(step.Takes)
 	}
 	what := []string{count(tags, "tag")}
 	if manifests > attachments {
@@ -214,7 +223,7 @@ func (v *outcomeView) achieved(outcomes []journal.Outcome) string {
 	if attachments > 0 {
 		what = append(what, count(attachments, "attachment"))
 	}
-	return and(what)
+	return and(what), nil
 }
 
 // troubles lists what was not done, the same trouble once for all steps that

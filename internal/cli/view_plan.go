@@ -22,55 +22,21 @@ import (
 // reason beside every verdict, totals at the end.
 type planView struct {
 	t        *terminal
-	plan     *plan.Plan
+	plan     *plan.Stored
 	verdicts plan.Selection
 	quiet    bool // totals and notices only
-}
-
-type place struct{ registry, repository string }
-
-// group is one repository of the plan.
-type group struct {
-	place    place
-	verdicts []plan.Verdict
-	steps    []plan.Step
-	blocked  []plan.Blocked
-}
-
-func (v planView) groups() []*group {
-	byPlace := map[place]*group{}
-	var all []*group
-	at := func(registry, repository string) *group {
-		where := place{registry, repository}
-		if byPlace[where] == nil {
-			byPlace[where] = &group{place: where}
-			all = append(all, byPlace[where])
-		}
-		return byPlace[where]
-	}
-	for _, line := range v.plan.Verdicts {
-		g := at(line.Registry, line.Repository)
-		g.verdicts = append(g.verdicts, line)
-	}
-	for _, step := range v.plan.Steps {
-		g := at(step.Registry, step.Repository)
-		g.steps = append(g.steps, step)
-	}
-	for _, line := range v.plan.Blocked {
-		g := at(line.Registry, line.Repository)
-		g.blocked = append(g.blocked, line)
-	}
-	slices.SortStableFunc(all, func(a, b *group) int {
-		return cmp.Or(cmp.Compare(a.place.registry, b.place.registry), cmp.Compare(a.place.repository, b.place.repository))
-	})
-	return all
 }
 
 func (v planView) write(to io.Writer) error {
 	w := bufio.NewWriter(to)
 	if !v.quiet {
-		for _, g := range v.groups() {
-			v.repository(w, g)
+		for repo, err := range v.plan.Repositories() {
+			if err != nil {
+				return err
+			}
+			if len(repo.Verdicts)+len(repo.Steps)+len(repo.Blocked) > 0 {
+				v.repository(w, repo)
+			}
 		}
 	}
 	v.notices(w)
@@ -78,42 +44,31 @@ func (v planView) write(to io.Writer) error {
 	return w.Flush()
 }
 
-func (v planView) name(where place) string {
+func (v planView) name(repo *plan.Repository) string {
 	if len(v.plan.Header.Registries) > 1 || v.plan.Header.Kind == "restore" {
-		return where.registry + "/" + where.repository
+		return repo.Registry + "/" + repo.Repository
 	}
-	return where.repository
+	return repo.Repository
 }
 
-func (v planView) repository(w io.Writer, g *group) {
-	rows := g.verdicts
+func (v planView) repository(w io.Writer, repo *plan.Repository) {
+	rows := repo.Verdicts
 	if v.verdicts == plan.RemoveOnly {
-		rows = slices.DeleteFunc(slices.Clone(rows), func(line plan.Verdict) bool { return line.Verdict != "remove" })
+		rows = slices.DeleteFunc(rows, func(line plan.Verdict) bool { return line.Verdict != "remove" })
 	}
-	if len(rows) == 0 && len(g.blocked) == 0 && v.verdicts == plan.RemoveOnly {
+	if len(rows) == 0 && len(repo.Blocked) == 0 && v.verdicts == plan.RemoveOnly {
 		return
 	}
 	slices.SortStableFunc(rows, newestFirst)
-	var keep, remove, hold int
-	for _, line := range g.verdicts {
-		switch line.Verdict {
-		case "keep":
-			keep++
-		case "remove":
-			remove++
-		case "hold":
-			hold++
-		}
+	counts := []string{fmt.Sprintf("%d stay", repo.Keep)}
+	if repo.Remove > 0 {
+		counts = append(counts, v.t.paint.red(fmt.Sprintf("%d go", repo.Remove)))
 	}
-	counts := []string{fmt.Sprintf("%d stay", keep)}
-	if remove > 0 {
-		counts = append(counts, v.t.paint.red(fmt.Sprintf("%d go", remove)))
+	if repo.Hold > 0 {
+		counts = append(counts, v.t.paint.yellow(fmt.Sprintf("%d on hold", repo.Hold)))
 	}
-	if hold > 0 {
-		counts = append(counts, v.t.paint.yellow(fmt.Sprintf("%d on hold", hold)))
-	}
-	fmt.Fprintf(w, "%s  %s\n", v.t.paint.bold(v.name(g.place)), strings.Join(counts, v.t.paint.faint(" · ")))
-	how := stepsByTag(g.steps)
+	fmt.Fprintf(w, "%s  %s\n", v.t.paint.bold(v.name(repo)), strings.Join(counts, v.t.paint.faint(" · ")))
+	how := stepsByTag(repo.Steps)
 	t := newTable(v.t, "  ", "tag", "age", "size", "", "why")
 	for _, line := range rows {
 		why := sentences(line, v.plan.Header.Now)
@@ -123,10 +78,10 @@ func (v planView) repository(w io.Writer, g *group) {
 		t.row(tagName(line.Tag, line.Digest), age(v.plan.Header.Now, knownTime(line)), size(line.Size), v.verdict(line.Verdict), why)
 	}
 	t.write(w)
-	for _, line := range g.blocked {
+	for _, line := range repo.Blocked {
 		v.wrapped(w, v.t.paint.yellow("blocked")+" "+blockedSentence(line), "  ", "    ")
 	}
-	if also := alsoGoes(g.steps); also != "" {
+	if also := alsoGoes(repo.Steps); also != "" {
 		v.wrapped(w, v.t.paint.faint("with them go "+also), "  ", "  ")
 	}
 	fmt.Fprintln(w)
@@ -338,11 +293,10 @@ func (v planView) stays() string {
 // removals counts the tags (and untagged images) that the steps remove and the
 // repositories they are in.
 func (v planView) removals() (roots, repositories int) {
-	places := map[place]bool{}
-	for _, line := range v.plan.Verdicts {
-		if line.Verdict == "remove" {
-			places[place{line.Registry, line.Repository}] = true
+	for _, at := range v.plan.Sections() {
+		if at.Remove > 0 {
+			repositories++
 		}
 	}
-	return v.plan.Summary.Remove, len(places)
+	return v.plan.Summary.Remove, repositories
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,28 @@ import (
 func ago(days int) *time.Time {
 	t := now.Add(-time.Duration(days) * day)
 	return &t
+}
+
+// stored is a plan as the views get it.
+func stored(t *testing.T, p *plan.Plan) *plan.Stored {
+	t.Helper()
+	p.Header.Type, p.Header.Version = "plan", plan.Version
+	for i := range p.Steps {
+		p.Steps[i].Type, p.Steps[i].Seq, p.Steps[i].Digest = "step", i+1, oci.FromBytes([]byte("x"))
+	}
+	for i := range p.Blocked {
+		p.Blocked[i].Type = "blocked"
+	}
+	p.Summary.Steps, p.Summary.Blocked = len(p.Steps), len(p.Blocked)
+	var text bytes.Buffer
+	if err := plan.Write(&text, p, plan.All); err != nil {
+		t.Fatal(err)
+	}
+	opened, err := plan.Open(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text.Bytes())), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened
 }
 
 func example() *plan.Plan {
@@ -55,7 +78,7 @@ func example() *plan.Plan {
 
 func TestPlanView(t *testing.T) {
 	var out bytes.Buffer
-	if err := (planView{t: &terminal{out: &out}, plan: example()}).write(&out); err != nil {
+	if err := (planView{t: &terminal{out: &out}, plan: stored(t, example())}).write(&out); err != nil {
 		t.Fatal(err)
 	}
 	const want = `shop/cart  1 stay · 4 go · 1 on hold
@@ -104,7 +127,7 @@ func TestPlanViewOnATerminal(t *testing.T) {
 	for _, width := range []int{60, 80, 120} {
 		var out bytes.Buffer
 		terminal := &terminal{out: &out, outWidth: width, paint: true}
-		if err := (planView{t: terminal, plan: example()}).write(&out); err != nil {
+		if err := (planView{t: terminal, plan: stored(t, example())}).write(&out); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(out.String(), "\x1b[31mremove") {
@@ -117,7 +140,7 @@ func TestPlanViewOnATerminal(t *testing.T) {
 		}
 	}
 	var plain bytes.Buffer
-	if err := (planView{t: &terminal{out: &plain}, plan: example()}).write(&plain); err != nil {
+	if err := (planView{t: &terminal{out: &plain}, plan: stored(t, example())}).write(&plain); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(plain.String(), "\x1b") {
@@ -127,7 +150,7 @@ func TestPlanViewOnATerminal(t *testing.T) {
 
 func TestPlanViewOfRemovalsOnly(t *testing.T) {
 	var out bytes.Buffer
-	if err := (planView{t: &terminal{out: &out}, plan: example(), verdicts: plan.RemoveOnly}).write(&out); err != nil {
+	if err := (planView{t: &terminal{out: &out}, plan: stored(t, example()), verdicts: plan.RemoveOnly}).write(&out); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); strings.Contains(got, "v11  ") || !strings.Contains(got, "v10") || !strings.Contains(got, "1 stay · 4 go") {
@@ -137,7 +160,7 @@ func TestPlanViewOfRemovalsOnly(t *testing.T) {
 
 func TestQuietPlanView(t *testing.T) {
 	var out bytes.Buffer
-	if err := (planView{t: &terminal{out: &out}, plan: example(), quiet: true}).write(&out); err != nil {
+	if err := (planView{t: &terminal{out: &out}, plan: stored(t, example()), quiet: true}).write(&out); err != nil {
 		t.Fatal(err)
 	}
 	if got := out.String(); strings.Contains(got, "v10") || !strings.Contains(got, "gap ") || !strings.Contains(got, "To remove: 4 tags") {
@@ -146,15 +169,15 @@ func TestQuietPlanView(t *testing.T) {
 }
 
 func TestQuestion(t *testing.T) {
-	if got := question(example()); got != "remove 2 tags from 1 repository" {
+	if got := question(&stored(t, example()).Outline); got != "remove 2 tags from 1 repository" {
 		t.Error(got)
 	}
 	restore := &plan.Plan{Header: plan.Header{Kind: "restore"}, Steps: []plan.Step{{Repository: "a"}, {Repository: "b"}}}
-	if got := question(restore); got != "put back 2 manifests and tags in 2 repositories" {
+	if got := question(&stored(t, restore).Outline); got != "put back 2 manifests and tags in 2 repositories" {
 		t.Error(got)
 	}
 	untagged := &plan.Plan{Steps: []plan.Step{{Why: "root"}, {Why: "child"}}}
-	if got := question(untagged); got != "remove 1 untagged image from 1 repository" {
+	if got := question(&stored(t, untagged).Outline); got != "remove 1 untagged image from 1 repository" {
 		t.Error(got)
 	}
 }

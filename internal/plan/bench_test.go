@@ -50,10 +50,14 @@ func settings() policy.Settings {
 	return s
 }
 
-func buildLarge(a addition) *plan.Plan {
-	b := plan.NewBuilder(plan.Header{}, plan.Options{})
-	b.Add(a.repo, a.report, settings())
-	return b.Finish(nil, 0, 0)
+func buildLarge(t failer, a addition) *plan.Plan {
+	p := &plan.Plan{}
+	b := plan.NewBuilder(plan.Header{}, plan.Options{}, plan.Into(p))
+	if err := b.Add(a.repo, a.report, settings()); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, b)
+	return p
 }
 
 func BenchmarkBuild(b *testing.B) {
@@ -62,7 +66,7 @@ func BenchmarkBuild(b *testing.B) {
 		b.Run(fmt.Sprintf("%d tags", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				buildLarge(a)
+				buildLarge(b, a)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/tag")
 		})
@@ -70,7 +74,7 @@ func BenchmarkBuild(b *testing.B) {
 }
 
 func BenchmarkWrite(b *testing.B) {
-	p := buildLarge(large(10_000))
+	p := buildLarge(b, large(10_000))
 	var text bytes.Buffer
 	if err := plan.Write(&text, p, plan.All); err != nil {
 		b.Fatal(err)
@@ -86,7 +90,7 @@ func BenchmarkWrite(b *testing.B) {
 
 func BenchmarkRead(b *testing.B) {
 	var text bytes.Buffer
-	if err := plan.Write(&text, buildLarge(large(10_000)), plan.All); err != nil {
+	if err := plan.Write(&text, buildLarge(b, large(10_000)), plan.All); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,20 +29,29 @@ type Options struct {
 	Partial bool
 }
 
-// Builder turns reports into a plan, one repository after the other. Two
-// builders that are given the same make the same plan, in whatever order the
-// repositories came.
+// Builder turns reports into a plan, one repository after the other, and hands
+// each line on as soon as nothing can change it any more. It remembers how much
+// goes from each repository and which blobs there are, sixteen bytes for each;
+// tags and manifests it forgets.
 type Builder struct {
-	header  Header
-	opts    Options
-	parts   []*part
-	ledgers map[string]*ledger // by registry
-	notices []Notice           // of the whole
+	header   Header
+	opts     Options
+	out      Output
+	err      error                      // the first; nothing is written after it
+	notices  []Notice                   // of the whole
+	further  []Notice                   // of repositories
+	gaps     map[string][]inventory.Gap // by registry; "": of all
+	totals   []*total
+	sections []*Section
 }
 
-// NewBuilder starts a plan. The header names the registries with their
-// capabilities.
-func NewBuilder(header Header, opts Options) *Builder {
+// ErrOrder means that a plan was put together in the wrong order, which is a
+// mistake in regkeep.
+var ErrOrder = errors.New("the parts of a plan came in the wrong order")
+
+// NewBuilder starts a plan that goes to out. The header names the registries
+// with their capabilities.
+func NewBuilder(header Header, opts Options, out Output) *Builder {
 	header.Type, header.Version = "plan", Version
 	header.Kind = cmp.Or(header.Kind, "remove")
 	if header.Registries == nil {
@@ -50,7 +60,7 @@ func NewBuilder(header Header, opts Options) *Builder {
 	if header.Evidence == nil {
 		header.Evidence = []Evidence{}
 	}
-	return &Builder{header: header, opts: opts, ledgers: map[string]*ledger{}}
+	return &Builder{header: header, opts: opts, out: out, gaps: map[string][]inventory.Gap{}, err: out.begin(&header)}
 }
 
 // Warn adds what the policy says about itself as a whole.
@@ -60,11 +70,36 @@ func (b *Builder) Warn(warnings ...policy.Warning) {
 	}
 }
 
-// Add plans one repository. repo is what Deepen made of it.
-func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings policy.Settings) {
+// Gaps tells what could not be learned of whole registries, which holds every
+// removal there: it comes before the first of their repositories. A gap that
+// names no registry stands for all.
+func (b *Builder) Gaps(gaps ...inventory.Gap) {
+	for _, gap := range gaps {
+		of := cmp.Or(gap.Registry, "all registries")
+		b.notices = append(b.notices, Notice{Type: "gap", Code: gap.Code, Scope: of, Message: gap.Message})
+		b.gaps[gap.Registry] = append(b.gaps[gap.Registry], gap)
+		if slices.ContainsFunc(b.totals, func(t *total) bool { return gap.Registry == "" || gap.Registry == t.registry }) {
+			b.fail(fmt.Errorf("%w: a gap of %s after its repositories", ErrOrder, of))
+		}
+	}
+}
+
+func (b *Builder) fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Add plans one repository. repo is what Deepen made of it. Repositories come
+// by registry, in the order of the header, and by name. After an error, which
+// is the output's or ErrOrder, there is no plan.
+func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings policy.Settings) error {
+	b.inOrder(repo)
+	if b.err != nil {
+		return b.err
+	}
 	p := &part{registry: repo.Registry, repository: repo.Name}
-	b.parts = append(b.parts, p)
-	ledger := b.ledger(repo.Registry)
+	of := b.total(repo.Registry)
 	gaps := slices.Clone(repo.Gaps)
 	if gap, ok := unresolved(repo, &report, b.capabilities(repo.Registry)); ok {
 		gaps = append(gaps, gap)
@@ -72,23 +107,66 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	for _, gap := range gaps {
 		p.notice("gap", gap.Code, gap.Message, "")
 	}
-	p.verdicts = verdicts(repo, &report)
 	for i := range report.Decisions {
 		if report.Decisions[i].Root.Tag != nil {
 			p.rootTags++
 		}
 	}
 	p.warn(&report, b.opts.Strict)
+	var doomed map[oci.Digest]bool
+	if len(gaps) == 0 {
+		doomed = b.plan(p, repo, &report, settings)
+		p.limit(settings, b.opts)
+		gaps = slices.Concat(b.gaps[repo.Registry], b.gaps[""])
+	}
 	if len(gaps) > 0 {
 		p.hold(gaps[0].Message)
-		ledger.inexact = true
-		ledger.stay(repo, nil)
+		of.ledger.inexact = true
+	}
+	if p.refused {
+		p.steps = nil
+	}
+	of.ledger.stay(repo, doomed)
+	of.ledger.goes(repo, doomed, len(p.steps) > 0)
+	of.add(p)
+	b.further = append(b.further, p.notices...)
+	b.write(p, repo, &report)
+	return b.err
+}
+
+// inOrder refuses a repository that comes too late.
+func (b *Builder) inOrder(repo *inventory.Repository) {
+	if len(b.sections) == 0 {
 		return
 	}
-	doomed := b.plan(p, repo, &report, settings)
-	p.limit(settings, b.opts)
-	ledger.stay(repo, doomed)
-	p.blobs, p.exact, p.attestations = goes(repo, doomed)
+	last := b.sections[len(b.sections)-1]
+	if cmp.Or(cmp.Compare(b.rank(last.Registry), b.rank(repo.Registry)), cmp.Compare(last.Registry, repo.Registry), cmp.Compare(last.Repository, repo.Name)) >= 0 {
+		b.fail(fmt.Errorf("%w: %s/%s after %s/%s", ErrOrder, repo.Registry, repo.Name, last.Registry, last.Repository))
+	}
+}
+
+func (b *Builder) rank(name string) int {
+	return slices.IndexFunc(b.header.Registries, func(info registry.Info) bool { return info.Name == name })
+}
+
+// write hands on what there is of a repository.
+func (b *Builder) write(p *part, repo *inventory.Repository, report *policy.Report) {
+	at := &Section{Registry: p.registry, Repository: p.repository}
+	b.sections = append(b.sections, at)
+	for d := range inOrder(report.Decisions) {
+		line := verdict(repo, d, p.held)
+		at.verdict(line.Verdict)
+		if b.err == nil {
+			b.err = b.out.verdict(&line)
+		}
+	}
+	for i := range p.steps {
+		at.step(&p.steps[i])
+	}
+	at.Blocked = len(p.blocked)
+	if b.err == nil {
+		b.err = b.out.hold(p.steps, p.blocked)
+	}
 }
 
 // plan writes the steps of one repository and returns what they make go.
@@ -170,97 +248,35 @@ func (b *Builder) capabilities(name string) registry.Capabilities {
 	return registry.Capabilities{}
 }
 
-func (b *Builder) ledger(name string) *ledger {
-	l := b.ledgers[name]
-	if l == nil {
-		l = &ledger{staying: map[uint64]struct{}{}, inexact: b.opts.Partial}
-		b.ledgers[name] = l
-	}
-	return l
-}
-
-// Finish applies the breakers that look at the whole and returns the plan.
-// gaps are those of whole registries; one that names no registry stands for
-// all.
-func (b *Builder) Finish(gaps []inventory.Gap, requests int64, seconds float64) *Plan {
-	rank := map[string]int{}
-	for i, info := range b.header.Registries {
-		rank[info.Name] = i + 1
-	}
-	slices.SortStableFunc(b.parts, func(x, y *part) int {
-		return cmp.Or(cmp.Compare(rank[x.registry], rank[y.registry]), cmp.Compare(x.registry, y.registry), cmp.Compare(x.repository, y.repository))
-	})
-	b.block(gaps)
+// Finish applies the breakers that look at the whole and writes the rest: steps
+// with their numbers, blocked lines, notices (further ones last) and the
+// summary.
+func (b *Builder) Finish(requests int64, seconds float64, further ...Notice) (*Outline, error) {
 	b.limitWhole()
-
-	p := &Plan{Header: b.header, Notices: b.notices, Summary: Summary{
-		Type: "summary", Repositories: len(b.parts), Requests: requests, Seconds: seconds, BytesExact: true,
+	o := &Outline{Header: b.header, Notices: slices.Concat(b.notices, b.further, further), sections: b.sections, Summary: Summary{
+		Type: "summary", Repositories: len(b.sections), Requests: requests, Seconds: seconds, BytesExact: true,
 	}}
-	for name, parts := range b.byRegistry() {
-		if b.capabilities(name).ComponentDelete == registry.SupportYes {
-			p.Summary.BytesUnknown, p.Summary.BytesExact = true, false
+	for _, of := range b.totals {
+		if b.capabilities(of.registry).ComponentDelete == registry.SupportYes {
+			o.Summary.BytesUnknown, o.Summary.BytesExact = true, false
 			continue
 		}
-		bytes, exact := b.ledger(name).freed(parts)
-		p.Summary.BytesFreed += bytes
-		p.Summary.BytesExact = p.Summary.BytesExact && exact
-	}
-	verdicts, steps := 0, 0
-	for _, part := range b.parts {
-		verdicts, steps = verdicts+len(part.verdicts), steps+len(part.steps)
-	}
-	p.Verdicts, p.Steps = make([]Verdict, 0, verdicts), make([]Step, 0, steps)
-	for _, part := range b.parts {
-		p.Verdicts = append(p.Verdicts, part.verdicts...)
-		p.Blocked = append(p.Blocked, part.blocked...)
-		p.Notices = append(p.Notices, part.notices...)
-		for _, step := range part.steps {
-			if part.refused {
-				break
-			}
-			step.Seq = len(p.Steps) + 1
-			p.Steps = append(p.Steps, step)
-		}
-		part.verdicts, part.steps, part.blobs = nil, nil, nil // they are in the plan now
-	}
-	p.count()
-	return p
-}
-
-func (b *Builder) byRegistry() map[string][]*part {
-	parts := map[string][]*part{}
-	for _, p := range b.parts {
-		parts[p.registry] = append(parts[p.registry], p)
-	}
-	return parts
-}
-
-// block holds every removal in registries that could not be read whole.
-func (b *Builder) block(gaps []inventory.Gap) {
-	for _, gap := range gaps {
-		b.notices = append(b.notices, Notice{Type: "gap", Code: gap.Code, Scope: cmp.Or(gap.Registry, "all registries"), Message: gap.Message})
-		for _, p := range b.parts {
-			if gap.Registry == "" || gap.Registry == p.registry {
-				p.hold(gap.Message)
-				b.ledger(p.registry).inexact = true
-			}
+		if bytes, exact := of.ledger.freed(); !of.refused {
+			o.Summary.BytesFreed += bytes
+			o.Summary.BytesExact = o.Summary.BytesExact && exact
 		}
 	}
-}
-
-// count fills in the summary from the lines.
-func (p *Plan) count() {
-	s := &p.Summary
-	s.Roots, s.Steps, s.Blocked = len(p.Verdicts), len(p.Steps), len(p.Blocked)
-	s.Keep, s.Remove, s.Hold = 0, 0, 0
-	for i := range p.Verdicts {
-		switch p.Verdicts[i].Verdict {
-		case policy.Keep.String():
-			s.Keep++
-		case policy.Remove.String():
-			s.Remove++
-		default:
-			s.Hold++
+	if b.err == nil {
+		b.err = b.out.release(b.sections, func(registry string) bool { return !b.total(registry).refused })
+	}
+	o.count()
+	for i := range o.Notices {
+		if b.err == nil {
+			b.err = b.out.notice(&o.Notices[i])
 		}
 	}
+	if b.err == nil {
+		b.err = b.out.end(&o.Summary)
+	}
+	return o, b.err
 }

@@ -28,9 +28,12 @@ func TestVerdictLines(t *testing.T) {
 			Reasons: []policy.Reason{{Code: policy.CodeNewest, Rule: "policies[0].rules[0].keep[0]", Line: 7, Facts: map[string]any{"place": 1}}},
 		},
 	}}
-	b := plan.NewBuilder(plan.Header{}, plan.Options{})
-	b.Add(repo, report, policy.DefaultSettings())
-	p := b.Finish(nil, 3, 0.5)
+	p := &plan.Plan{}
+	b := plan.NewBuilder(plan.Header{}, plan.Options{}, plan.Into(p))
+	if err := b.Add(repo, report, policy.DefaultSettings()); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, b)
 	if len(p.Verdicts) != 2 || p.Verdicts[0].Tag != "v1" || p.Verdicts[1].Tag != "" || p.Verdicts[1].Verdict != "hold" {
 		t.Fatalf("verdicts %+v", p.Verdicts)
 	}
@@ -44,7 +47,7 @@ func TestVerdictLines(t *testing.T) {
 		t.Errorf("reason %+v", r)
 	}
 	s := p.Summary
-	if s.Repositories != 1 || s.Roots != 2 || s.Keep != 1 || s.Hold != 1 || s.Remove != 0 || s.Requests != 3 || s.Seconds != 0.5 {
+	if s.Repositories != 1 || s.Roots != 2 || s.Keep != 1 || s.Hold != 1 || s.Remove != 0 || s.Requests != 7 || s.Seconds != 1.5 {
 		t.Errorf("summary %+v", s)
 	}
 }
@@ -216,12 +219,16 @@ func TestRegistriesAreSeparate(t *testing.T) {
 	one := newBench(w, memory.Options{Name: "one"}).remove("a")
 	two := newBench(w, memory.Options{Name: "two", NoDigestDelete: true}).remove("a")
 	header := plan.Header{Registries: []registry.Info{two.info, one.info}}
-	builder := plan.NewBuilder(header, one.options)
-	for _, b := range []*bench{one, two} {
+	p := &plan.Plan{}
+	builder := plan.NewBuilder(header, one.options, plan.Into(p))
+	builder.Gaps(inventory.Gap{Code: "catalog", Registry: "two", Message: "cut off"})
+	for _, b := range []*bench{two, one} {
 		all, _ := b.additions(t)
-		builder.Add(all[0].repo, all[0].report, b.settings)
+		if err := builder.Add(all[0].repo, all[0].report, b.settings); err != nil {
+			t.Fatal(err)
+		}
 	}
-	p := builder.Finish([]inventory.Gap{{Code: "catalog", Registry: "two", Message: "cut off"}}, 0, 0)
+	finish(t, builder)
 	if p.Verdicts[0].Registry != "two" || p.Verdicts[0].Verdict != "hold" || p.Verdicts[1].Verdict != "remove" || len(p.Steps) != 1 || p.Steps[0].Registry != "one" {
 		t.Errorf("verdicts %+v, steps %+v", p.Verdicts, p.Steps)
 	}

@@ -41,15 +41,15 @@ func Write(w io.Writer, p *Plan, verdicts Selection) error {
 			}
 		}
 	}
-	if err := errors.Join(lines(out, p.Steps), lines(out, p.Blocked), lines(out, p.Notices)); err != nil {
+	if err := errors.Join(lines(out.Line, p.Steps), lines(out.Line, p.Blocked), lines(out.Line, p.Notices)); err != nil {
 		return err
 	}
 	return out.End(&p.Summary)
 }
 
-func lines[T any](out *Writer, list []T) error {
+func lines[T any](write func(any) error, list []T) error {
 	for i := range list {
-		if err := out.Line(&list[i]); err != nil {
+		if err := write(&list[i]); err != nil {
 			return err
 		}
 	}

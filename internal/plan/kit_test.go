@@ -97,12 +97,32 @@ func (b *bench) additions(t failer) ([]addition, []inventory.Gap) {
 	return all, scanner.Gaps()
 }
 
-func (b *bench) build(all []addition, gaps []inventory.Gap) *plan.Plan {
-	builder := plan.NewBuilder(plan.Header{ID: "test", Now: b.options.Now, Registries: []registry.Info{b.info}}, b.options)
+func (b *bench) build(t failer, all []addition, gaps []inventory.Gap) *plan.Plan {
+	t.Helper()
+	p := &plan.Plan{}
+	b.buildInto(t, plan.Into(p), all, gaps)
+	return p
+}
+
+func (b *bench) buildInto(t failer, out plan.Output, all []addition, gaps []inventory.Gap) *plan.Outline {
+	t.Helper()
+	builder := plan.NewBuilder(plan.Header{ID: "test", Now: b.options.Now, Registries: []registry.Info{b.info}}, b.options, out)
+	builder.Gaps(gaps...)
 	for _, a := range all {
-		builder.Add(a.repo, a.report, b.settings)
+		if err := builder.Add(a.repo, a.report, b.settings); err != nil {
+			t.Fatal(err)
+		}
 	}
-	return builder.Finish(gaps, 7, 1.5)
+	return finish(t, builder)
+}
+
+func finish(t failer, builder *plan.Builder) *plan.Outline {
+	t.Helper()
+	outline, err := builder.Finish(7, 1.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outline
 }
 
 func (b *bench) plan(t failer) *plan.Plan {
@@ -111,7 +131,7 @@ func (b *bench) plan(t failer) *plan.Plan {
 	if b.mix != nil {
 		all = b.mix(all)
 	}
-	return b.build(all, gaps)
+	return b.build(t, all, gaps)
 }
 
 // lines writes steps in short, for comparison: what, which, with which tags.

@@ -3,26 +3,24 @@ package plan
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 )
 
-// ledger counts the bytes that become free in one registry. It remembers
-// blobs that stay by eight bytes of their digest, since a registry has
-// millions of them; what two that share these would be wrong by is one blob.
+// ledger counts the bytes that become free in one registry.
 type ledger struct {
-	staying map[uint64]struct{}
+	blobs   blobSet
 	inexact bool
 	// Attestations of images that stay are not read. Blobs of those that go can
 	// only be shared with them.
 	unreadAttestations bool
-}
 
-type blob struct {
-	id   uint64
-	size int64
+	any            bool // something goes
+	unread         bool // and of some of it the blobs are not known
+	attestationsGo bool
 }
 
 func blobID(digest oci.Digest) uint64 {
@@ -42,11 +40,11 @@ func stored(d *oci.Descriptor) bool {
 
 func eachBlob(m *inventory.Manifest, visit func(blob)) {
 	if m.Config != nil {
-		visit(blob{blobID(m.Config.Digest), m.Config.Size})
+		visit(blob{blobID(m.Config.Digest), max(0, m.Config.Size)})
 	}
 	for i := range m.Layers {
 		if layer := &m.Layers[i]; stored(layer) {
-			visit(blob{blobID(layer.Digest), layer.Size})
+			visit(blob{blobID(layer.Digest), max(0, layer.Size)})
 		}
 	}
 }
@@ -82,56 +80,38 @@ func (l *ledger) stay(repo *inventory.Repository, doomed map[oci.Digest]bool) {
 		case !m.Read || m.Problem != "":
 			l.inexact = true
 		}
-		eachBlob(m, func(b blob) { l.staying[b.id] = struct{}{} })
+		eachBlob(m, func(b blob) { l.blobs.add(blob{b.id, stays}) })
 	}
 }
 
-// goes lists the blobs of doomed manifests. Where a registry tells sizes and
-// no manifests, the image is taken for one blob.
-func goes(repo *inventory.Repository, doomed map[oci.Digest]bool) (blobs []blob, exact, attestations bool) {
-	exact = true
+// goes notes the blobs of doomed manifests, which stay nevertheless where no
+// step deletes them. Where a registry tells sizes and no manifests, the image
+// is taken for one blob.
+func (l *ledger) goes(repo *inventory.Repository, doomed map[oci.Digest]bool, steps bool) {
 	for digest := range doomed {
 		m := repo.Manifests[digest]
-		if !m.Read {
-			exact = false
-			if m.Bytes > 0 {
-				blobs = append(blobs, blob{blobID(digest), m.Bytes})
+		note := func(b blob) {
+			if steps {
+				l.any = true
+			} else {
+				b.size = stays
 			}
+			l.blobs.add(b)
 		}
-		eachBlob(m, func(b blob) { blobs = append(blobs, b) })
-		for _, child := range m.Children {
-			attestations = attestations || child.Attestation()
+		eachBlob(m, note)
+		if !m.Read && m.Bytes > 0 {
+			note(blob{blobID(digest), m.Bytes})
 		}
-	}
-	return blobs, exact, attestations
-}
-
-// freed adds up what the parts let go of that nothing keeps, each blob once.
-func (l *ledger) freed(parts []*part) (bytes int64, exact bool) {
-	exact = !l.inexact
-	for _, p := range parts {
-		if p.dropped() {
-			for _, b := range p.blobs {
-				l.staying[b.id] = struct{}{}
-			}
-		}
-	}
-	any := false
-	counted := map[uint64]struct{}{}
-	for _, p := range parts {
-		if p.dropped() || len(p.blobs) == 0 {
+		if !steps {
 			continue
 		}
-		any = true
-		exact = exact && p.exact && !(p.attestations && l.unreadAttestations)
-		for _, b := range p.blobs {
-			_, stays := l.staying[b.id]
-			_, again := counted[b.id]
-			if !stays && !again {
-				counted[b.id] = struct{}{}
-				bytes += b.size
-			}
-		}
+		l.unread = l.unread || !m.Read
+		l.attestationsGo = l.attestationsGo || slices.ContainsFunc(m.Children, func(d oci.Descriptor) bool { return d.Attestation() })
 	}
-	return bytes, exact || !any
+}
+
+// freed adds up what goes and nothing keeps, each blob once.
+func (l *ledger) freed() (bytes int64, exact bool) {
+	exact = !l.inexact && !l.unread && !(l.attestationsGo && l.unreadAttestations)
+	return l.blobs.freed(), exact || !l.any
 }

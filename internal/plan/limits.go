@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -74,52 +75,40 @@ func (p *part) limit(settings policy.Settings, opts Options) {
 // limitWhole applies the breakers of registries and of the whole plan to what
 // the others have left.
 func (b *Builder) limitWhole() {
-	if b.opts.Strict && len(b.notices) > 0 {
+	if b.opts.Strict {
 		b.strict()
 	}
-	registries := b.byRegistry()
-	names := make([]string, 0, len(registries))
-	for name := range registries {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	share := DefaultRegistryShare
 	if b.opts.Automatic != nil && b.opts.Automatic.RegistryShare > 0 {
 		share = b.opts.Automatic.RegistryShare
 	}
-	for _, name := range names {
-		tags, goes := 0, 0
-		for _, p := range registries[name] {
-			tags += p.rootTags
-			if !p.refused {
-				goes += p.removals
-			}
-		}
-		if float64(goes) <= share*float64(tags) {
-			continue
-		}
-		message := fmt.Sprintf("%d of the %d tags of the registry would go, more than %s", goes, tags, percent(share))
-		if b.opts.Automatic == nil {
-			b.notices = append(b.notices, Notice{Type: "warning", Code: "registry-share", Scope: name, Message: message})
-			continue
-		}
-		b.refuse(registries[name], Notice{Code: "registry-share", Scope: name, Message: message, Lift: attended})
-	}
+	byName := slices.SortedFunc(slices.Values(b.totals), func(x, y *total) int { return cmp.Compare(x.registry, y.registry) })
 	goes := 0
-	for _, p := range b.parts {
-		if !p.refused {
-			goes += p.removals + p.untagged
+	for _, of := range byName {
+		if of.refused {
+			continue
+		}
+		if float64(of.removals) > share*float64(of.rootTags) {
+			n := Notice{Type: "warning", Code: "registry-share", Scope: of.registry}
+			n.Message = fmt.Sprintf("%d of the %d tags of the registry would go, more than %s", of.removals, of.rootTags, percent(share))
+			if b.opts.Automatic != nil {
+				n.Type, n.Lift, of.refused = "refusal", attended, true
+			}
+			b.notices = append(b.notices, n)
+		}
+		if !of.refused {
+			goes += of.removals + of.untagged
 		}
 	}
 	if limit := b.opts.MaxRemovals; limit.Set && goes > limit.N {
-		b.refuse(b.parts, Notice{Code: "max-removals", Scope: "plan", Message: fmt.Sprintf("%d roots would go and %d are allowed", goes, limit.N), Lift: "--max-removals"})
+		b.refuse(Notice{Code: "max-removals", Scope: "plan", Message: fmt.Sprintf("%d roots would go and %d are allowed", goes, limit.N), Lift: "--max-removals"})
 		return
 	}
 	if b.opts.Automatic == nil || len(b.opts.Automatic.Recent) == 0 {
 		return
 	}
 	if largest := max(1, slices.Max(b.opts.Automatic.Recent)); goes > growth*largest {
-		b.refuse(b.parts, Notice{Code: "growth", Scope: "plan", Message: fmt.Sprintf("%d roots would go, more than %d times the %d of the largest of the last runs", goes, growth, largest), Lift: attended})
+		b.refuse(Notice{Code: "growth", Scope: "plan", Message: fmt.Sprintf("%d roots would go, more than %d times the %d of the largest of the last runs", goes, growth, largest), Lift: attended})
 	}
 }
 
@@ -128,19 +117,21 @@ func (b *Builder) strict() {
 	for i := range b.notices {
 		if n := &b.notices[i]; n.Type == "warning" {
 			n.Type, n.Message, n.Lift = "refusal", n.Message+" (--strict)", strictly(n.Lift)
-			for _, p := range b.parts {
-				p.refused = true
-			}
+			b.refuseAll()
 		}
 	}
 }
 
-// refuse leaves out the steps of these parts for one reason.
-func (b *Builder) refuse(parts []*part, n Notice) {
+// refuse leaves out every step for one reason.
+func (b *Builder) refuse(n Notice) {
 	n.Type = "refusal"
 	b.notices = append(b.notices, n)
-	for _, p := range parts {
-		p.refused = true
+	b.refuseAll()
+}
+
+func (b *Builder) refuseAll() {
+	for _, of := range b.totals {
+		of.refused = true
 	}
 }
 

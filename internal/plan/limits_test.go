@@ -154,12 +154,15 @@ func TestWarningsOfTheWholePolicy(t *testing.T) {
 		b := losing(t, "a 40 1")
 		b.options.Strict = strict
 		all, _ := b.additions(t)
-		builder := plan.NewBuilder(plan.Header{}, b.options)
+		p := &plan.Plan{}
+		builder := plan.NewBuilder(plan.Header{}, b.options, plan.Into(p))
 		for _, a := range all {
-			builder.Add(a.repo, a.report, b.settings)
+			if err := builder.Add(a.repo, a.report, b.settings); err != nil {
+				t.Fatal(err)
+			}
 		}
 		builder.Warn(warning)
-		p := builder.Finish(nil, 0, 0)
+		finish(t, builder)
 		kind := map[bool]string{false: "warning", true: "refusal"}[strict]
 		if got := codes(p, kind); len(got) != 1 || got[0] != "shadowed policies[0].rules[1]" || (len(p.Steps) == 0) != strict {
 			t.Errorf("strict %v: %q, %d steps", strict, got, len(p.Steps))

@@ -2,8 +2,11 @@
 // canonical and hashed, that says what will be done, in which order, under
 // which precondition, and how far it can be undone.
 //
-// Build is a function of its arguments, without clock or input and output.
-// The package cannot change a registry.
+// A Builder writes a plan while it is decided, and a Stored plan is read one
+// repository at a time: neither holds it whole. What they do is a function of
+// their arguments; where the lines go, and where those lie that must wait, the
+// caller says. The package has no clock, opens nothing and cannot change a
+// registry.
 package plan
 
 import (

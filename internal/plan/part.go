@@ -14,23 +14,16 @@ type part struct {
 	registry   string
 	repository string
 
-	verdicts []Verdict
-	steps    []Step
-	blocked  []Blocked
-	notices  []Notice
+	steps   []Step
+	blocked []Blocked
+	notices []Notice
+	held    string // why removals are held, and nothing goes; "": they are not
 
 	rootTags int // tags that the policy decided about
 	removals int // of these, how many the steps take away
 	untagged int // untagged roots that go
 	refused  bool
-
-	blobs        []blob
-	exact        bool
-	attestations bool
 }
-
-// dropped says that nothing of the repository goes after all.
-func (p *part) dropped() bool { return p.refused || len(p.steps) == 0 }
 
 func (p *part) scope() string { return p.registry + "/" + p.repository }
 
@@ -42,6 +35,13 @@ func (p *part) notice(kind, code, message, lift string) {
 func (p *part) refuse(code, message, lift string) {
 	p.refused = true
 	p.notice("refusal", code, message, lift)
+}
+
+// hold turns removals into holds and drops every step: the repository could
+// not be read whole.
+func (p *part) hold(why string) {
+	p.held = why
+	p.steps, p.blocked, p.removals, p.untagged = nil, nil, 0, 0
 }
 
 // planner writes the steps of one repository.

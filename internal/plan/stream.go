@@ -33,6 +33,13 @@ func NewWriter(w io.Writer) *Writer {
 // Line writes one line; the first is the *Header.
 func (w *Writer) Line(line any) error { return w.enc.Encode(line) }
 
+// raw writes a line that is JSON already, with its end.
+func (w *Writer) raw(line []byte) error {
+	w.hash.Write(line)
+	_, err := w.out.Write(line)
+	return err
+}
+
 // End writes the summary with the hash of all lines before it, which it also
 // sets in s.
 func (w *Writer) End(s *Summary) error {
@@ -43,56 +50,76 @@ func (w *Writer) End(s *Summary) error {
 	return w.out.Flush()
 }
 
-// mostLine bounds one line: a reader must not be made to hold a whole file as
-// one.
-const mostLine = 64 << 20
-
 // Reader reads a plan line by line. The hash is known to be right once Next
 // has returned io.EOF and not before.
 type Reader struct {
-	in   *bufio.Reader
-	hash hash.Hash
+	in   *lineReader
+	hash hash.Hash // nil where nobody reads to the end
 	line int
 	end  bool
 }
 
 // NewReader reads from r.
-func NewReader(r io.Reader) *Reader {
-	return &Reader{in: bufio.NewReaderSize(r, 1<<16), hash: sha256.New()}
-}
+func NewReader(r io.Reader) *Reader { return &Reader{in: newLineReader(r), hash: sha256.New()} }
 
 // Next returns the next line: first *Header, then *Verdict, *Step, *Blocked and
 // *Notice in any order, last *Summary, then io.EOF. Lines of other types are
 // skipped, but belong to what the hash is over.
 func (r *Reader) Next() (any, error) {
 	for {
-		text, err := r.read()
+		kind, text, err := r.next()
 		if err != nil {
 			return nil, err
 		}
-		var head struct {
-			Type    string `json:"type"`
-			Version int    `json:"version"`
-		}
-		r.line++
-		err = json.Unmarshal(text, &head)
-		switch {
-		case r.line == 1 && (err != nil || head.Type != "plan"):
-			return nil, fmt.Errorf("%w: it begins with %q", ErrNotPlan, clip(text))
-		case r.line == 1 && head.Version != Version:
-			return nil, fmt.Errorf("%w: it has version %d, this program reads %d", ErrVersion, head.Version, Version)
-		case err != nil:
-			return nil, r.syntax(err)
-		case r.line > 1 && head.Type == "plan":
-			return nil, r.syntax(errors.New("a second plan begins here"))
-		case head.Type == "summary":
-			return r.summary(text)
-		}
-		r.hash.Write(text)
-		if line := lineOf(head.Type); line != nil {
-			return r.decode(text, line)
+		if line := lineOf(kind); line != nil {
+			if err := r.decode(text, kind, line); err != nil {
+				return nil, err
+			}
+			return line, nil
 		}
 	}
+}
+
+// next returns the next line as it stands there, and its type. The text is
+// good until the next call.
+func (r *Reader) next() (kind string, text []byte, err error) {
+	if text, err = r.read(); err != nil {
+		return "", nil, err
+	}
+	r.line++
+	kind = plainly(text)
+	if kind == "" || r.line == 1 {
+		if kind, err = r.head(text); err != nil {
+			return "", nil, err
+		}
+	}
+	switch {
+	case r.line > 1 && kind == "plan":
+		return "", nil, r.syntax(errors.New("a second plan begins here"))
+	case kind == "summary":
+		r.end = true
+	case r.hash != nil:
+		r.hash.Write(text)
+	}
+	return kind, text, nil
+}
+
+// head reads what says whether this program understands the line.
+func (r *Reader) head(text []byte) (kind string, err error) {
+	var head struct {
+		Type    string `json:"type"`
+		Version int    `json:"version"`
+	}
+	err = json.Unmarshal(text, &head)
+	switch {
+	case r.line == 1 && (err != nil || head.Type != "plan"):
+		return "", fmt.Errorf("%w: it begins with %q", ErrNotPlan, clip(text))
+	case r.line == 1 && head.Version != Version:
+		return "", fmt.Errorf("%w: it has version %d, this program reads %d", ErrVersion, head.Version, Version)
+	case err != nil:
+		return "", r.syntax(err)
+	}
+	return head.Type, nil
 }
 
 func lineOf(kind string) any {
@@ -107,63 +134,75 @@ func lineOf(kind string) any {
 		return &Blocked{}
 	case "gap", "warning", "refusal":
 		return &Notice{}
+	case "summary":
+		return &Summary{}
 	default:
 		return nil
 	}
 }
 
+// plainKinds are the types of the lines that this program writes in numbers.
+var plainKinds = []string{"verdict", "step", "blocked"}
+
+// plainly tells the type of a line that begins as this program writes it, ""
+// where it takes a closer look.
+func plainly(text []byte) string {
+	rest, found := bytes.CutPrefix(text, []byte(`{"type":"`))
+	for _, kind := range plainKinds {
+		if found && len(rest) > len(kind)+1 && string(rest[:len(kind)]) == kind && rest[len(kind)] == '"' && rest[len(kind)+1] == ',' {
+			return kind
+		}
+	}
+	return ""
+}
+
 // read returns one line with its end.
 func (r *Reader) read() ([]byte, error) {
-	var text []byte
-	for {
-		piece, err := r.in.ReadSlice('\n')
-		text = append(text, piece...)
-		switch {
-		case err == nil && r.end:
-			return nil, fmt.Errorf("%w: there is more after the summary", ErrTampered)
-		case err == nil:
-			return text, nil
-		case errors.Is(err, bufio.ErrBufferFull) && len(text) <= mostLine:
-		case errors.Is(err, bufio.ErrBufferFull):
-			return nil, fmt.Errorf("%w: line %d is longer than %d bytes", ErrSyntax, r.line+1, mostLine)
-		case errors.Is(err, io.EOF) && r.end && len(text) == 0:
-			return nil, io.EOF
-		case errors.Is(err, io.EOF) && r.end:
-			return nil, fmt.Errorf("%w: there is more after the summary", ErrTampered)
-		case errors.Is(err, io.EOF) && r.line == 0:
-			return nil, fmt.Errorf("%w: it begins with %q", ErrNotPlan, clip(text))
-		case errors.Is(err, io.EOF):
-			return nil, fmt.Errorf("%w: it ends after line %d, before its summary", ErrTruncated, r.line)
-		default:
-			return nil, err
-		}
-	}
-}
-
-func (r *Reader) decode(text []byte, line any) (any, error) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	if err := decoder.Decode(line); err != nil {
-		return nil, r.syntax(err)
-	}
-	if step, ok := line.(*Step); ok {
-		if _, err := oci.ParseDigest(string(step.Digest)); err != nil {
-			return nil, r.syntax(err)
-		}
-	}
-	return line, nil
-}
-
-func (r *Reader) summary(text []byte) (any, error) {
-	line, err := r.decode(text, &Summary{})
-	if err != nil {
+	text, err := r.in.next()
+	switch {
+	case err == nil && r.end, errors.Is(err, io.ErrUnexpectedEOF) && r.end:
+		return nil, fmt.Errorf("%w: there is more after the summary", ErrTampered)
+	case err == nil:
+		return text, nil
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%w: line %d is longer than %d bytes", ErrSyntax, r.line+1, mostLine)
+	case errors.Is(err, io.EOF) && r.end:
+		return nil, io.EOF
+	case (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) && r.line == 0:
+		return nil, fmt.Errorf("%w: it begins with %q", ErrNotPlan, clip(text))
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("%w: it ends after line %d, before its summary", ErrTruncated, r.line)
+	default:
 		return nil, err
 	}
-	s := line.(*Summary)
-	if got := hex.EncodeToString(r.hash.Sum(nil)); s.Hash != got {
-		return nil, fmt.Errorf("%w: its lines have hash %s, its summary says %q", ErrTampered, got, s.Hash)
+}
+
+// decode reads a line into what it is.
+func (r *Reader) decode(text []byte, kind string, line any) error {
+	if err := json.Unmarshal(text, line); err != nil {
+		return r.syntax(err)
 	}
-	r.end = true
-	return s, nil
+	said := kind
+	switch line := line.(type) {
+	case *Verdict:
+		said = line.Type
+	case *Blocked:
+		said = line.Type
+	case *Step:
+		said = line.Type
+		if _, err := oci.ParseDigest(string(line.Digest)); err != nil {
+			return r.syntax(err)
+		}
+	case *Summary:
+		said = line.Type
+		if got := hex.EncodeToString(r.hash.Sum(nil)); line.Hash != got {
+			return fmt.Errorf("%w: its lines have hash %s, its summary says %q", ErrTampered, got, line.Hash)
+		}
+	}
+	if said != kind {
+		return r.syntax(fmt.Errorf("it says that it is %q and %q", kind, said))
+	}
+	return nil
 }
 
 func (r *Reader) syntax(err error) error {

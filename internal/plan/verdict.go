@@ -2,6 +2,7 @@ package plan
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -9,29 +10,59 @@ import (
 	"github.com/regkeep/regkeep/internal/policy"
 )
 
-// verdicts are the lines of a repository: tags by name, then untagged roots by
-// digest.
-func verdicts(repo *inventory.Repository, report *policy.Report) []Verdict {
-	lines := make([]Verdict, len(report.Decisions))
-	for i := range report.Decisions {
-		lines[i] = verdict(repo, &report.Decisions[i])
-	}
-	slices.SortStableFunc(lines, func(a, b Verdict) int {
-		if (a.Tag == "") != (b.Tag == "") {
-			return cmp.Compare(b.Tag, a.Tag)
+// inOrder yields decisions in the order of their lines: tags by name, then
+// untagged roots by digest.
+func inOrder(decisions []policy.Decision) iter.Seq[*policy.Decision] {
+	order := func(a, b *policy.Decision) int {
+		if x, y := a.Root.Tag == nil, b.Root.Tag == nil; x != y {
+			if y {
+				return -1
+			}
+			return 1
 		}
-		return cmp.Or(cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Digest, b.Digest))
-	})
-	return lines
+		return cmp.Or(cmp.Compare(a.Root.Name(), b.Root.Name()), cmp.Compare(a.Root.Digest, b.Root.Digest))
+	}
+	sorted := func() []*policy.Decision {
+		all := make([]*policy.Decision, len(decisions))
+		for i := range decisions {
+			all[i] = &decisions[i]
+		}
+		slices.SortStableFunc(all, order)
+		return all
+	}
+	return func(yield func(*policy.Decision) bool) {
+		for i := 1; i < len(decisions); i++ {
+			if order(&decisions[i-1], &decisions[i]) <= 0 {
+				continue
+			}
+			for _, d := range sorted() {
+				if !yield(d) {
+					return
+				}
+			}
+			return
+		}
+		for i := range decisions {
+			if !yield(&decisions[i]) {
+				return
+			}
+		}
+	}
 }
 
-func verdict(repo *inventory.Repository, d *policy.Decision) Verdict {
+// verdict is the line of one root. A removal is held where the repository
+// could not be read whole, which held says.
+func verdict(repo *inventory.Repository, d *policy.Decision, held string) Verdict {
 	line := Verdict{
 		Type: "verdict", Registry: repo.Registry, Repository: repo.Name, Tag: d.Root.Name(), Digest: d.Root.Digest,
-		Verdict: d.Verdict.String(), AgeFrom: d.AgeFrom, Reasons: make([]Reason, len(d.Reasons)),
+		Verdict: d.Verdict.String(), AgeFrom: d.AgeFrom, Reasons: make([]Reason, 0, len(d.Reasons)+1),
 	}
-	for i, r := range d.Reasons {
-		line.Reasons[i] = Reason{Code: string(r.Code), Rule: r.Rule, Line: r.Line, Facts: r.Facts}
+	if held != "" && d.Verdict == policy.Remove {
+		line.Verdict = policy.Hold.String()
+		line.Reasons = append(line.Reasons, Reason{Code: string(policy.CodeGap), Facts: map[string]any{"gap": held}})
+	}
+	for _, r := range d.Reasons {
+		line.Reasons = append(line.Reasons, Reason{Code: string(r.Code), Rule: r.Rule, Line: r.Line, Facts: r.Facts})
 	}
 	var pushed, pulled, seen, created time.Time
 	if tag := d.Root.Tag; tag != nil {
@@ -59,18 +90,4 @@ func known(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
-}
-
-// hold turns removals into holds and drops every step: the repository could
-// not be read whole.
-func (p *part) hold(why string) {
-	for i := range p.verdicts {
-		v := &p.verdicts[i]
-		if v.Verdict == policy.Remove.String() {
-			v.Verdict = policy.Hold.String()
-			gap := Reason{Code: string(policy.CodeGap), Facts: map[string]any{"gap": why}}
-			v.Reasons = append([]Reason{gap}, v.Reasons...)
-		}
-	}
-	p.steps, p.blocked, p.removals, p.untagged = nil, nil, 0, 0
 }

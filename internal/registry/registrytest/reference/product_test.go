@@ -3,6 +3,7 @@ package reference_test
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -168,20 +169,28 @@ func product(t *rapid.T, m *memory.Registry, text string, now time.Time) outcome
 		t.Fatal(err)
 	}
 	scanner := inventory.NewScanner(reader, info, inventory.Options{Workers: 2})
-	builder := plan.NewBuilder(plan.Header{Now: now, Registries: []registry.Info{info}}, plan.Options{Now: now})
+	made := &plan.Plan{}
+	builder := plan.NewBuilder(plan.Header{Now: now, Registries: []registry.Info{info}}, plan.Options{Now: now}, plan.Into(made))
+	tell := sync.OnceFunc(func() { builder.Gaps(scanner.Gaps()...) })
 	for repo, err := range scanner.Scan(t.Context(), rules) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		tell()
 		report := rules.Evaluate(repo, nil, now)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(t.Context(), repo, removed); err != nil {
 				t.Fatal(err)
 			}
 		}
-		builder.Add(repo, report, rules.Settings(report.Policy))
+		if err := builder.Add(repo, report, rules.Settings(report.Policy)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	made := builder.Finish(scanner.Gaps(), 0, 0)
+	tell()
+	if _, err := builder.Finish(0, 0); err != nil {
+		t.Fatal(err)
+	}
 	got := outcome{map[reference.Root]string{}, world.Expectation{Removed: map[world.Ref]bool{}, Doomed: map[world.Node]bool{}}}
 	for _, verdict := range made.Verdicts {
 		got.verdicts[named(reference.Root{Repository: verdict.Repository, Tag: verdict.Tag, Digest: verdict.Digest})] = verdict.Verdict

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/gofrs/flock"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/regkeep/regkeep/internal/plan"
+)
+
+// making is a plan on its way into the folder of plans: a folder of its own
+// there, with the plan, what cannot be written yet, and a lock. Nothing of it
+// has the name of a plan before it is whole.
+type making struct {
+	folder string
+	lock   *flock.Flock
+	text   *os.File
+	packed *zstd.Encoder
+	spool  *spool
+}
+
+// unfinished is how the folders of plans in the making begin.
+const unfinished = ".unfinished-"
+
+// make starts a plan file. close must be called, whatever comes of it.
+func (a *App) make() (*making, error) {
+	plans, err := a.plansFolder()
+	if err != nil {
+		return nil, err
+	}
+	m, err := makeIn(plans)
+	if err != nil {
+		return nil, fmt.Errorf("start to write the plan: %w", err)
+	}
+	a.forgetPlans(plans)
+	return m, nil
+}
+
+func makeIn(plans string) (*making, error) {
+	if err := os.MkdirAll(plans, 0o700); err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp(plans, unfinished)
+	if err != nil {
+		return nil, err
+	}
+	m := &making{folder: folder, lock: flock.New(filepath.Join(folder, "lock"))}
+	if err := m.open(); err != nil {
+		return nil, errors.Join(err, m.close())
+	}
+	return m, nil
+}
+
+func (m *making) open() (err error) {
+	if locked, err := m.lock.TryLock(); err != nil || !locked {
+		return fmt.Errorf("%s: cannot be locked: %w", m.folder, err)
+	}
+	if m.text, err = os.OpenFile(filepath.Join(m.folder, "plan.zst"), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
+	if m.packed, err = compressor(m.text); err != nil {
+		return err
+	}
+	m.spool, err = newSpool(filepath.Join(m.folder, "steps.zst"))
+	return err
+}
+
+// output is where the builder writes.
+func (m *making) output() plan.Output { return plan.Stream(m.packed, m.spool) }
+
+// keep puts the finished plan in its place and says how to read it there.
+func (m *making) keep(id string) (plan.Opener, error) {
+	path := filepath.Join(filepath.Dir(m.folder), id+keptPlan)
+	err := m.packed.Close()
+	if err == nil {
+		err = m.text.Sync()
+	}
+	if err = errors.Join(err, m.text.Close()); err == nil {
+		err = os.Rename(m.text.Name(), path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keep the plan: %w", err)
+	}
+	return textOf(path), nil
+}
+
+// close takes away what is not kept.
+func (m *making) close() error {
+	if m.text != nil {
+		_ = m.text.Close() // kept by now, or given up
+	}
+	if m.spool != nil {
+		_ = m.spool.file.Close()
+	}
+	return errors.Join(m.lock.Unlock(), os.RemoveAll(m.folder))
+}
+
+// clearUnfinished takes away what processes left that were killed: whoever
+// lives holds the lock.
+func clearUnfinished(plans string, names []os.DirEntry) {
+	for _, entry := range names {
+		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), unfinished) {
+			continue
+		}
+		folder := filepath.Join(plans, entry.Name())
+		lock := flock.New(filepath.Join(folder, "lock"))
+		if locked, err := lock.TryLock(); err == nil && locked {
+			_ = os.RemoveAll(folder) // tried again next time
+			_ = lock.Unlock()
+		}
+	}
+}
+
+// compressor packs plans with a memory of one MiB.
+func compressor(w io.Writer) (*zstd.Encoder, error) {
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+}
+
+// spool is a file for the lines of a plan that must wait.
+type spool struct {
+	file   *os.File
+	packed *zstd.Encoder
+}
+
+func newSpool(path string) (*spool, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	packed, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	return &spool{file: file, packed: packed}, err
+}
+
+func (s *spool) Write(lines []byte) (int, error) { return s.packed.Write(lines) }
+
+// Reader gives what was written.
+func (s *spool) Reader() (io.ReadCloser, error) {
+	if err := s.packed.Close(); err != nil {
+		return nil, err
+	}
+	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	return decompressor(bufio.NewReader(s.file))
+}
+
+func decompressor(r io.Reader) (io.ReadCloser, error) {
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
+}
