@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, "docker"))
 			env.Values["worlds"] = map[string]*world.World{}
+			env.Values["storages"] = map[string]*server.Storage{}
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -71,6 +72,8 @@ func TestScripts(t *testing.T) {
 			"digest":   digest,
 			"empty":    empty,
 			"sameplan": samePlan,
+			"collect":  func(ts *testscript.TestScript, _ bool, args []string) { collect(t, ts, args) },
+			"capture":  capture,
 		},
 	})
 }
@@ -107,7 +110,11 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 	var started *server.Server
 	switch args[1] {
 	case "distribution":
+		if options.Storage == nil {
+			options.Storage = server.NewStorage()
+		}
 		started = live.Distribution(t, options)
+		ts.Value("storages").(map[string]*server.Storage)[started.Host] = options.Storage
 	case "docker":
 		started = live.Docker(t)
 	case "olareg":
@@ -137,6 +144,26 @@ func startNexus(ts *testscript.TestScript) (baseURL string) {
 	ts.Check(err)
 	ts.Defer(stop)
 	return baseURL
+}
+
+// collect: collect HOST [untagged] runs the garbage collector of distribution
+// on the storage of a registry that was started here.
+func collect(t *testing.T, ts *testscript.TestScript, args []string) {
+	storage := ts.Value("storages").(map[string]*server.Storage)[args[0]]
+	if storage == nil {
+		ts.Fatalf("%s is no distribution registry of this script", args[0])
+	}
+	live.Collect(t, storage, len(args) > 1)
+}
+
+// capture: capture FILE REGEXP VARIABLE sets the variable to the first group of
+// the first match.
+func capture(ts *testscript.TestScript, _ bool, args []string) {
+	found := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[0]))
+	if len(found) != 2 {
+		ts.Fatalf("%s does not match %s with one group", args[0], args[1])
+	}
+	ts.Setenv(args[2], found[1])
 }
 
 func askPassword(next http.Handler) http.Handler {

@@ -33,6 +33,9 @@ const (
 type ApplyRequest struct {
 	Plan   *plan.Stored
 	Verify Level // "" for the default
+	// Archive is where whole images are kept before they go; "" for where the
+	// run, the plan or the configuration says.
+	Archive string
 	// Resume continues a run of this plan.
 	Resume *journal.Run
 	// Outcome is called as outcomes happen, one at a time; may be nil.
@@ -41,7 +44,7 @@ type ApplyRequest struct {
 
 // Apply carries out a plan. The result is meaningful where the error says that
 // the run was partial, interrupted or damaged.
-func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
+func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, err error) {
 	if err := a.fresh(request); err != nil {
 		return Result{}, err
 	}
@@ -52,6 +55,15 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
 	whole, text, err := inMemory(request.Plan)
 	if err != nil {
 		return Result{}, err
+	}
+	content, place, err := a.archiveFor(ctx, request)
+	if err != nil {
+		return Result{}, err
+	}
+	stack := archive.Stack{state}
+	if content != nil {
+		defer func() { err = errors.Join(err, content.close()) }()
+		stack = append(stack, content)
 	}
 	session, err := a.reopenAll(ctx, request.Plan)
 	if err != nil {
@@ -66,9 +78,9 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (Result, error) {
 		}
 		registries[o.info.Name] = apply.Registry{URL: o.info.URL, Reader: o.reader, Mutator: mutator}
 	}
-	result, err := apply.Run(ctx, apply.Request{
+	result, err = apply.Run(ctx, apply.Request{
 		Plan: whole, Text: text, Registries: registries,
-		Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
+		Journal: state, Locks: state, Memory: state, Archive: stack, Place: place, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
 		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Resume: request.Resume,
 	})

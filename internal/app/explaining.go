@@ -57,6 +57,9 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 			return nil, advise(o.info.Name, err)
 		}
 		gaps()
+		if holds(repo) {
+			return nil, &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository is an archive or a holding repository of regkeep, which no policy is about", ref), Next: "See it with `regkeep plan " + ref.Registry.Name + "/" + ref.Repository + "`"}
+		}
 		report := rules.Evaluate(repo, evidence, now)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {

@@ -134,11 +134,18 @@ func (a *App) reopen(ctx context.Context, info registry.Info) (*opened, error) {
 
 // reopenAll reaches every registry that the plan has steps for.
 func (a *App) reopenAll(ctx context.Context, p *plan.Stored) (*session, error) {
-	s := &session{}
+	var infos []registry.Info
 	for _, info := range p.Header.Registries {
-		if !p.StepsIn(info.Name) {
-			continue
+		if p.StepsIn(info.Name) {
+			infos = append(infos, info)
 		}
+	}
+	return a.reopenEach(ctx, infos)
+}
+
+func (a *App) reopenEach(ctx context.Context, infos []registry.Info) (*session, error) {
+	s := &session{}
+	for _, info := range infos {
 		found, err := a.reopen(ctx, info)
 		if err != nil {
 			s.close()

@@ -26,6 +26,9 @@ type PlanRequest struct {
 	Now         time.Time
 	MaxRemovals policy.Limit
 	Strict      bool
+	// Archive is where whole images will be kept before they go; "" for where
+	// the configuration says.
+	Archive string
 	// Automatic: no person looks at the plan before it is applied.
 	Automatic bool
 }
@@ -43,6 +46,10 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 	if request.Now.IsZero() {
 		now = created
 	}
+	archivedAt, err := a.ArchivePlace(request.Archive)
+	if err != nil {
+		return nil, err
+	}
 	session, err := a.look(ctx, chosen)
 	if err != nil {
 		return nil, err
@@ -52,7 +59,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 	if err != nil {
 		return nil, err
 	}
-	opts := plan.Options{Now: now, MaxRemovals: request.MaxRemovals, Strict: request.Strict}
+	opts := plan.Options{Now: now, MaxRemovals: request.MaxRemovals, Strict: request.Strict, Archived: archivedAt != ""}
 	if request.Automatic {
 		if opts.Automatic, err = a.automatic(ctx, session); err != nil {
 			return nil, err
@@ -64,7 +71,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 	header := plan.Header{
 		Type: "plan", Version: plan.Version, Kind: "remove",
 		Created: created, Now: now, Expires: created.Add(a.planMaxAge()),
-		Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(),
+		Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(), Archive: archivedAt,
 		Registries: session.infos(), Evidence: planEvidence(evidence),
 	}
 	header.ID = planID(header, chosen)
@@ -72,29 +79,18 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 	return a.write(header, opts, func(builder *plan.Builder) (written, error) {
 		builder.Warn(request.Policy.Warnings()...)
 		builder.Warn(doubts(session, request.Policy, evidence)...)
-		watch := newWatch(request.Policy)
 		for i, opened := range session.opened {
 			scanner, err := a.scanner(opened, chosen[i], created)
 			if err != nil {
 				return written{}, err
 			}
-			watched := watch.scope(opened.info.Name, chosen[i].all)
 			stop := a.pulse(opened)
-			err = decide(ctx, scanner, request.Policy, evidence, now, builder, watched)
+			err = decide(ctx, scanner, rules{request.Policy}, evidence, now, builder)
 			stop()
 			if err != nil {
 				return written{}, advise(opened.info.Name, err)
 			}
 		}
-		remembered := header.ID
-		if !request.Now.IsZero() {
-			remembered = "" // a rehearsal
-		}
-		warnings, err := a.judge(ctx, watch, remembered, created)
-		if err != nil {
-			return written{}, err
-		}
-		builder.Warn(warnings...)
 		return written{session.requests(), incomplete(session, evidence)}, nil
 	})
 }
@@ -134,7 +130,7 @@ func (a *App) write(header plan.Header, opts plan.Options, fill func(*plan.Build
 func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) }
 
 // decide reads, decides and plans one registry, a repository at a time.
-func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Policy, evidence *usage.Evidence, now time.Time, builder *plan.Builder, watched *watched) error {
+func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, evidence *usage.Evidence, now time.Time, builder *plan.Builder) error {
 	gaps := told(builder, scanner.Gaps)
 	for repo, err := range scanner.Scan(ctx, rules) {
 		if err != nil {
@@ -143,7 +139,6 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Polic
 		gaps()
 		report := rules.Evaluate(repo, evidence, now)
 		report.Refusals = append(report.Refusals, unproven(repo.Registry, &report, evidence)...)
-		watched.add(repo, &report)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
 				return err
@@ -154,7 +149,6 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules *policy.Polic
 		}
 	}
 	gaps()
-	watched.gaps(scanner.Gaps())
 	return ctx.Err()
 }
 

@@ -15,8 +15,10 @@ import (
 
 // PlanRemoval plans the removal of single images, with everything else in
 // their repositories kept: a tag that shares its image with others is untagged
-// and nothing more. It deletes nothing and is kept like every plan.
-func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Stored, error) {
+// and nothing more. archived is where whole images will be kept, as the user
+// wrote it; "" for where the configuration says. It deletes nothing and is kept
+// like every plan.
+func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string) (*plan.Stored, error) {
 	var targets []Target
 	named := map[place][]Reference{}
 	for _, ref := range refs {
@@ -30,6 +32,10 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Stored, 
 	if err != nil {
 		return nil, err
 	}
+	archivedAt, err := a.ArchivePlace(archived)
+	if err != nil {
+		return nil, err
+	}
 	session, err := a.look(ctx, chosen)
 	if err != nil {
 		return nil, err
@@ -39,10 +45,10 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference) (*plan.Stored, 
 	header := plan.Header{
 		Type: "plan", Version: plan.Version, Kind: "remove",
 		Created: created, Now: created, Expires: created.Add(a.planMaxAge()),
-		Tool: a.opts.Tool, Registries: session.infos(), Evidence: []plan.Evidence{},
+		Tool: a.opts.Tool, Archive: archivedAt, Registries: session.infos(), Evidence: []plan.Evidence{},
 	}
 	header.ID = planID(header, chosen)
-	return a.write(header, plan.Options{Now: created, Partial: true}, func(builder *plan.Builder) (written, error) {
+	return a.write(header, plan.Options{Now: created, Partial: true, Archived: archivedAt != ""}, func(builder *plan.Builder) (written, error) {
 		for i, o := range session.opened {
 			scanner, err := a.scanner(o, chosen[i], created)
 			if err != nil {

@@ -18,11 +18,21 @@ import (
 type effect struct {
 	yes    bool
 	verify string
+	// archive is where whole images are kept before they go.
+	archive string
 }
 
 func (e *effect) bind(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&e.yes, "yes", "y", false, "do it without asking")
 	cmd.Flags().StringVar(&e.verify, "verify", "manifests", "look afterwards at what stays: tags, manifests or blobs")
+}
+
+// places is what --archive takes.
+const places = "`PLACE`: oci:DIR, tar:FILE or REGISTRY/REPOSITORY"
+
+// keeps binds --archive for commands that remove.
+func (e *effect) keeps(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&e.archive, "archive", "", "keep whole images, before they go, at this "+places)
 }
 
 func (e *effect) level() (app.Level, error) {
@@ -76,17 +86,15 @@ everything that stays in the repositories concerned is verified.`,
 					return err
 				}
 			}
-			request.Verify = level
+			request.Verify, request.Archive = level, e.archive
 			if err := p.agree(cmd.Context(), request.Plan, e.yes); err != nil {
-				return err
-			}
-			if err := a.Accept(cmd.Context(), request.Plan.Header.ID); err != nil {
 				return err
 			}
 			return p.carryOut(cmd.Context(), a, request)
 		},
 	}
 	e.bind(cmd)
+	e.keeps(cmd)
 	cmd.Flags().StringVar(&resume, "resume", "", "continue the `RUN` that was stopped")
 	return cmd
 }

@@ -123,7 +123,7 @@ func (p *program) demoRestore(ctx context.Context, a *app.App, run, name string,
 	if err != nil {
 		return err
 	}
-	restore, err := a.PlanUndo(ctx, run, []app.Reference{ref}, false)
+	restore, err := a.PlanUndo(ctx, app.UndoRequest{Run: run, Only: []app.Reference{ref}})
 	if err != nil {
 		return err
 	}

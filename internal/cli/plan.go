@@ -99,7 +99,7 @@ func (c *choice) request(cmd *cobra.Command, a *app.App, args []string) (app.Pla
 func (p *program) planCommand() *cobra.Command {
 	var c choice
 	var r rehearsal
-	var output string
+	var output, archive string
 	cmd := &cobra.Command{
 		Use:   "plan [TARGET…]",
 		Short: "Show what would go, and why; deletes nothing",
@@ -131,6 +131,7 @@ applied.`,
 			if err != nil {
 				return err
 			}
+			request.Archive = archive
 			made, err := a.Plan(cmd.Context(), request)
 			if made == nil {
 				return err
@@ -140,6 +141,7 @@ applied.`,
 	}
 	c.bind(cmd)
 	r.bind(cmd)
+	cmd.Flags().StringVar(&archive, "archive", "", "plan for images to be kept, before they go, at this "+places)
 	cmd.Flags().StringVarP(&output, "output", "o", "", "save the plan in this `FILE` (.gz and .zst are compressed)")
 	return cmd
 }

@@ -46,7 +46,7 @@ REF is HOST/REPOSITORY:TAG, or HOST/REPOSITORY@DIGEST for an untagged image.`,
 			if !e.yes && !p.t.asks {
 				return usageError("nobody is there to ask: write --yes to remove without asking")
 			}
-			made, planErr := a.PlanRemoval(cmd.Context(), refs)
+			made, planErr := a.PlanRemoval(cmd.Context(), refs, e.archive)
 			if made == nil {
 				return planErr
 			}
@@ -76,5 +76,6 @@ REF is HOST/REPOSITORY:TAG, or HOST/REPOSITORY@DIGEST for an untagged image.`,
 		},
 	}
 	e.bind(cmd)
+	e.keeps(cmd)
 	return cmd
 }

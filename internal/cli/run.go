@@ -39,7 +39,7 @@ that would remove five times more than any of the last ten, is refused.`,
 			if err != nil {
 				return err
 			}
-			request.Automatic = e.yes
+			request.Automatic, request.Archive = e.yes, e.archive
 			made, planErr := a.Plan(cmd.Context(), request)
 			if made == nil {
 				return planErr
@@ -64,11 +64,6 @@ that would remove five times more than any of the last ten, is refused.`,
 			if err := p.agree(cmd.Context(), made, e.yes); err != nil {
 				return err
 			}
-			if !e.yes {
-				if err := a.Accept(cmd.Context(), made.Header.ID); err != nil {
-					return err
-				}
-			}
 			if err := p.carryOut(cmd.Context(), a, app.ApplyRequest{Plan: made, Verify: level}); err != nil {
 				return err
 			}
@@ -82,6 +77,7 @@ that would remove five times more than any of the last ten, is refused.`,
 	}
 	c.bind(cmd)
 	e.bind(cmd)
+	e.keeps(cmd)
 	cmd.Flags().BoolVar(&reclaim, "reclaim", false, "afterwards run the registry's own garbage collection")
 	return cmd
 }

@@ -119,6 +119,11 @@ func sentence(reason plan.Reason, line plan.Verdict, now time.Time) string {
 		return fmt.Sprintf("the repository would be left with fewer than %s", countFact(f, "floor", "image"))
 	case policy.CodeGap:
 		return "the repository could not be read whole"
+	case policy.CodeArchived:
+		if long := f.text("for"); long != "" {
+			return fmt.Sprintf("in quarantine since %s, for %s", dayOf(f.text("since")), long)
+		}
+		return "kept in an archive"
 	case policy.CodeOlderThan:
 		if old == f.text("limit") {
 			old = closer(now.Sub(at))
@@ -247,8 +252,28 @@ func ordinal(n int64) string {
 // blockedCodes say what is in the way of a removal.
 func blockedSentence(line plan.Blocked) string {
 	name := tagName(line.Tag, line.Digest)
+	switch line.Code {
+	case "missing-blob":
+		return fmt.Sprintf("%s cannot be put back: the registry has collected %s, and no archive has them", name, blobs(line.By))
+	case "missing-manifest":
+		return fmt.Sprintf("%s cannot be put back without %s", name, some(line.By))
+	case "not-archived":
+		return fmt.Sprintf("%s cannot be put back: its manifest was not archived", name)
+	case "moved":
+		return fmt.Sprintf("%s points to %s by now and is left alone (--overwrite moves it back)", name, some(line.By))
+	}
 	if len(line.By) == 0 {
 		return fmt.Sprintf("%s cannot go (%s)", name, strings.ReplaceAll(line.Code, "-", " "))
 	}
 	return fmt.Sprintf("%s cannot go alone: this registry removes images only with all their tags, and %s stays (%s)", name, some(line.By), strings.ReplaceAll(line.Code, "-", " "))
+}
+
+// dayOf is the day of a time as facts carry it.
+func dayOf(at string) string { return at[:min(len(at), len("2006-01-02"))] }
+
+func blobs(digests []string) string {
+	if len(digests) == 1 {
+		return "its blob " + digests[0]
+	}
+	return "its blobs " + and(digests)
 }

@@ -27,6 +27,7 @@ type File struct {
 	Registries []Registry // in the order of the file
 	InUse      InUse
 	State      string        // "" for the default place
+	Archive    string        // where whole images are kept before they go; "" for nowhere
 	PlanMaxAge time.Duration // 0 for the default
 	// Policies: the file has policies, so it says what may go.
 	Policies bool

@@ -41,6 +41,12 @@ func Parse(file string, text []byte) (*File, error) {
 			f.InUse = d.inUse(value)
 		case "state":
 			d.text(&f.State)(value)
+		case "archive":
+			d.text(&f.Archive)(value)
+			scheme, path, found := strings.Cut(f.Archive, ":")
+			if found && (scheme == "oci" || scheme == "tar") {
+				f.Archive = scheme + ":" + expand(path)
+			}
 		case "plan_max_age":
 			d.duration(&f.PlanMaxAge)(value)
 		case "policies":

@@ -16,6 +16,7 @@ const (
 	CodeTie        Code = "tie"         // as new as the last one that is kept
 	CodeFloor      Code = "floor"       // would empty the repository
 	CodeGap        Code = "gap"         // the repository could not be read whole
+	CodeArchived   Code = "archived"    // it lies in an archive or in quarantine
 )
 
 // Codes of conditions, one each.

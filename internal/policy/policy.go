@@ -18,7 +18,6 @@ type Policy struct {
 	cutoffs  []duration.Duration
 	items    int
 	warnings []Warning
-	counted  []Counted
 }
 
 // Parse reads a policy file. The error is of type Problems and holds
@@ -40,7 +39,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 		return nil, c.problems
 	}
 	p.cutoffs, p.items = c.cutoffs, c.items
-	p.warnings, p.counted = lint(p), counted(p)
+	p.warnings = lint(p)
 	return p, nil
 }
 

@@ -76,7 +76,7 @@ var topKeys = []key{
 
 // foreignKeys belong to the configuration, which may share the file.
 var foreignKeys = []key{
-	{name: "registries", kind: kindForeign}, {name: "in_use", kind: kindForeign}, {name: "state", kind: kindForeign},
+	{name: "registries", kind: kindForeign}, {name: "in_use", kind: kindForeign}, {name: "state", kind: kindForeign}, {name: "archive", kind: kindForeign},
 	{name: "schedule", kind: kindForeign}, {name: "server", kind: kindForeign}, {name: "plan_max_age", kind: kindForeign},
 }
 

@@ -85,7 +85,10 @@ func (r *restoration) manifest(ctx context.Context, digest oci.Digest) (bool, er
 	if r.back[digest] = at.Digest != ""; r.back[digest] {
 		return true, nil
 	}
-	raw, archived := r.want.manifests[digest]
+	raw, archived, err := r.raw(ctx, digest)
+	if err != nil {
+		return false, err
+	}
 	if !archived {
 		code := CodeMissingManifest
 		if r.want.deleted[digest] {
@@ -105,6 +108,23 @@ func (r *restoration) manifest(ctx context.Context, digest oci.Digest) (bool, er
 	r.back[digest] = true
 	r.step(plan.Step{Action: plan.PutManifest, Digest: digest, MediaType: raw.MediaType, Why: r.why(digest)})
 	return true, nil
+}
+
+// raw is what was archived of a manifest, as a step of its own or below one.
+func (r *restoration) raw(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error) {
+	raw, kept := r.want.manifests[digest]
+	if kept || r.Archive == nil {
+		return raw, kept, nil
+	}
+	raw, err := r.Archive.Manifest(ctx, digest)
+	if errors.Is(err, archive.ErrNotKept) {
+		return raw, false, nil
+	}
+	if err != nil {
+		return raw, false, fmt.Errorf("what run %s removed from %s/%s: %w", r.Run.ID, r.registry, r.repository, err)
+	}
+	r.want.manifests[digest] = raw
+	return raw, true, nil
 }
 
 func (r *restoration) why(digest oci.Digest) string {
@@ -177,10 +197,10 @@ func (r *restoration) blob(ctx context.Context, digest oci.Digest) (bool, error)
 }
 
 func (r *restoration) archived(ctx context.Context, digest oci.Digest) (bool, error) {
-	if r.Blobs == nil {
+	if r.Archive == nil {
 		return false, nil
 	}
-	content, _, err := r.Blobs.Blob(ctx, digest)
+	content, _, err := r.Archive.Blob(ctx, digest)
 	if errors.Is(err, archive.ErrNotKept) {
 		return false, nil
 	}

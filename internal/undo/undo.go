@@ -43,14 +43,21 @@ type Request struct {
 	// Registries and Readers of the run, by registry.Info.Name.
 	Registries []registry.Info
 	Readers    map[string]registry.Reader
-	// Blobs of the archive; nil where only manifests were kept.
-	Blobs archive.Blobs
+	// Archive has what was kept whole; nil where only manifests were.
+	Archive Archive
 	// Only restores these tags or digests, with what hangs on them; empty: all.
 	Only []oci.Reference
 	// Overwrite takes tags back that point elsewhere by now.
 	Overwrite bool
 	Now       time.Time
 	Tool      string
+}
+
+// Archive gives back what lies below the entries: manifests that were no step
+// of their own, and blobs.
+type Archive interface {
+	archive.Manifests
+	archive.Blobs
 }
 
 // ErrNothing means that no reference of Only is among what the run removed.
