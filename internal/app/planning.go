@@ -79,18 +79,29 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 	return a.write(header, opts, func(builder *plan.Builder) (written, error) {
 		builder.Warn(request.Policy.Warnings()...)
 		builder.Warn(doubts(session, request.Policy, evidence)...)
+		watch := newWatch(request.Policy)
 		for i, opened := range session.opened {
 			scanner, err := a.scanner(opened, chosen[i], created)
 			if err != nil {
 				return written{}, err
 			}
+			watched := watch.scope(opened.info.Name, chosen[i].all)
 			stop := a.pulse(opened)
-			err = decide(ctx, scanner, rules{request.Policy}, evidence, now, builder)
+			err = decide(ctx, scanner, rules{request.Policy}, evidence, now, builder, watched)
 			stop()
 			if err != nil {
 				return written{}, advise(opened.info.Name, err)
 			}
 		}
+		remembered := header.ID
+		if !request.Now.IsZero() {
+			remembered = "" // a rehearsal
+		}
+		warnings, err := a.judge(ctx, watch, remembered, created)
+		if err != nil {
+			return written{}, err
+		}
+		builder.Warn(warnings...)
 		return written{session.requests(), incomplete(session, evidence)}, nil
 	})
 }
@@ -130,7 +141,7 @@ func (a *App) write(header plan.Header, opts plan.Options, fill func(*plan.Build
 func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) }
 
 // decide reads, decides and plans one registry, a repository at a time.
-func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, evidence *usage.Evidence, now time.Time, builder *plan.Builder) error {
+func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, evidence *usage.Evidence, now time.Time, builder *plan.Builder, watched *watched) error {
 	gaps := told(builder, scanner.Gaps)
 	for repo, err := range scanner.Scan(ctx, rules) {
 		if err != nil {
@@ -139,6 +150,7 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, eviden
 		gaps()
 		report := rules.Evaluate(repo, evidence, now)
 		report.Refusals = append(report.Refusals, unproven(repo.Registry, &report, evidence)...)
+		watched.add(repo, &report)
 		if removed := report.Removes(); len(removed) > 0 {
 			if repo, err = scanner.Deepen(ctx, repo, removed); err != nil {
 				return err
@@ -149,6 +161,7 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, eviden
 		}
 	}
 	gaps()
+	watched.gaps(scanner.Gaps())
 	return ctx.Err()
 }
 

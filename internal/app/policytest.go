@@ -68,7 +68,7 @@ func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
 	header := plan.Header{Kind: Rehearsal, Now: result.Now, Registries: []registry.Info{stored.saved.Info}}
 	var p plan.Plan
 	builder := plan.NewBuilder(header, plan.Options{Now: result.Now}, plan.Into(&p))
-	if err := stored.decide(ctx, c.policy, result.Now, builder); err != nil {
+	if _, err := stored.decide(ctx, c.policy, result.Now, builder); err != nil {
 		return CaseResult{}, err
 	}
 	if _, err := builder.Finish(0, 0); err != nil {

@@ -54,9 +54,11 @@ func (a *App) rehearseOn(ctx context.Context, stored *stock, request RehearsalRe
 	header := a.rehearsalHeader(stored, request)
 	builder := plan.NewBuilder(header, plan.Options{Now: header.Now, MaxRemovals: request.MaxRemovals, Strict: request.Strict}, out)
 	builder.Warn(request.Policy.Warnings()...)
-	if err := stored.decide(ctx, request.Policy, header.Now, builder); err != nil {
+	watch, err := stored.decide(ctx, request.Policy, header.Now, builder)
+	if err != nil {
 		return nil, err
 	}
+	builder.Warn(watch.warnings(nil, nil)...)
 	var further []plan.Notice
 	if len(a.file.InUse.Sources) > 0 {
 		further = append(further, plan.Notice{
@@ -119,21 +121,25 @@ func readStock(ctx context.Context, r io.Reader, demand inventory.Demand) (*stoc
 	return stored, nil
 }
 
-// decide decides about every repository and plans it.
-func (s *stock) decide(ctx context.Context, given *policy.Policy, now time.Time, builder *plan.Builder) error {
-	rules := rules{given}
+// decide decides about every repository and plans it. It returns what the lines
+// of the policy matched.
+func (s *stock) decide(ctx context.Context, given *policy.Policy, now time.Time, builder *plan.Builder) (*watch, error) {
+	rules, watch := rules{given}, newWatch(given)
+	watched := watch.scope(s.saved.Info.Name, true)
 	builder.Gaps(s.saved.Gaps()...)
 	for _, repo := range s.repositories {
 		report := rules.Evaluate(repo, nil, now)
+		watched.add(repo, &report)
 		if removed := report.Removes(); len(removed) > 0 {
 			var err error
 			if repo, err = s.saved.Deepen(ctx, repo, removed); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if err := builder.Add(repo, report, rules.Settings(report.Policy)); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	watched.gaps(s.saved.Gaps())
+	return watch, nil
 }

@@ -90,6 +90,9 @@ everything that stays in the repositories concerned is verified.`,
 			if err := p.agree(cmd.Context(), request.Plan, e.yes); err != nil {
 				return err
 			}
+			if err := a.Accept(cmd.Context(), request.Plan.Header.ID); err != nil {
+				return err
+			}
 			return p.carryOut(cmd.Context(), a, request)
 		},
 	}

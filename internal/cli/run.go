@@ -64,6 +64,11 @@ that would remove five times more than any of the last ten, is refused.`,
 			if err := p.agree(cmd.Context(), made, e.yes); err != nil {
 				return err
 			}
+			if !e.yes {
+				if err := a.Accept(cmd.Context(), made.Header.ID); err != nil {
+					return err
+				}
+			}
 			if err := p.carryOut(cmd.Context(), a, app.ApplyRequest{Plan: made, Verify: level}); err != nil {
 				return err
 			}

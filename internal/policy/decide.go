@@ -37,6 +37,7 @@ func (e *evaluation) report() Report {
 	e.holdGaps(report.Decisions)
 	report.Warnings = e.warnings
 	report.Refusals = e.refusals(report.Decisions)
+	report.Counts = e.count(report.Decisions)
 	return report
 }
 

@@ -18,6 +18,7 @@ type Policy struct {
 	cutoffs  []duration.Duration
 	items    int
 	warnings []Warning
+	counted  []Counted
 }
 
 // Parse reads a policy file. The error is of type Problems and holds
@@ -39,7 +40,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 		return nil, c.problems
 	}
 	p.cutoffs, p.items = c.cutoffs, c.items
-	p.warnings = lint(p)
+	p.warnings, p.counted = lint(p), counted(p)
 	return p, nil
 }
 

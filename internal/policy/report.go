@@ -54,6 +54,8 @@ type Report struct {
 	// Refusal is set where the policy's own limits (max_removals) or incomplete
 	// evidence stop this repository.
 	Refusals []Warning
+	// Counts are those of Policy.Counted, in its order.
+	Counts []Count
 }
 
 // Warning is something a person should look at. Lift names the setting that
