@@ -100,7 +100,7 @@ func must(t *testing.T, k keeper, args ...string) string {
 	t.Helper()
 	out, problems, code := k.run(args...)
 	if code != 0 {
-		t.Fatalf("%v: exit %d: %s", args, code, problems)
+		t.Fatalf("%v: exit %d: %s%s", args, code, out, problems)
 	}
 	return out
 }

@@ -68,7 +68,7 @@ func (m Mutator) PutBlob(ctx context.Context, name string, digest oci.Digest, si
 	finish := start
 	finish.method, finish.path, finish.query = http.MethodPut, path, query
 	finish.header = http.Header{"Content-Type": {"application/octet-stream"}, "Accept": {"*/*"}}
-	finish.stream, finish.length = content, size
+	finish.stream, finish.length = io.NopCloser(content), size // closing it is the business of the caller
 	response, err = m.r.client.send(ctx, finish)
 	if err != nil {
 		return err
