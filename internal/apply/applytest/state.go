@@ -95,6 +95,13 @@ func (s *State) Restart() {
 	s.dead, s.failure, s.locked = false, Failure{}, map[string]bool{}
 }
 
+// Fail has one write of the next process go wrong, counted from now.
+func (s *State) Fail(failure Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failure, s.counts = failure, map[Write]int{}
+}
+
 // Hit says whether the failure happened.
 func (s *State) Hit() bool {
 	s.mu.Lock()

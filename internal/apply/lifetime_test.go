@@ -1,0 +1,380 @@
+package apply_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/apply/applytest"
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
+	"github.com/regkeep/regkeep/internal/undo"
+)
+
+// lifetimes is how many random lives a test leads: REGKEEP_LIFETIMES, or a few.
+func lifetimes(t *testing.T) uint64 {
+	n, err := strconv.ParseUint(os.Getenv("REGKEEP_LIFETIMES"), 10, 32)
+	if err != nil {
+		return 80
+	}
+	t.Logf("%d lifetimes", n)
+	return n
+}
+
+// life is a registry, an archive and a state through crashes: each process
+// meets at most one thing that goes wrong, and the next one finds what was
+// written.
+type life struct {
+	*rig
+	random  *rand.Rand
+	open    func() archive.Archive // as the next process opens it
+	crash   func()                 // the end of the process that had it open
+	target  *memory.Registry       // that an archive in a registry lies in
+	options memory.Options
+	crashes int
+}
+
+// Whatever goes wrong and whenever: while a run is carried out, continued and
+// undone, nothing that stays is touched, nothing goes that was not archived
+// whole, a last resume ends where an undisturbed run ends, and after the
+// registry's garbage collection and the loss of the state the archive brings
+// everything back, byte for byte.
+func TestLivesWithCrashesEverywhere(t *testing.T) {
+	names := slices.Sorted(maps.Keys(vendors))
+	kinds := []string{"state", "oci", "tar", "repository"}
+	crashes := 0
+	for seed := range lifetimes(t) {
+		kind := kinds[seed%uint64(len(kinds))]
+		t.Run(fmt.Sprintf("%d %s", seed, kind), func(t *testing.T) {
+			l := newLife(t, seed, kind, vendors[names[int(seed/4)%len(names)]])
+			l.carryOut(t, l.plan, func(t *testing.T, what string, partial bool) { l.check(t, what, partial) })
+			if kind != "state" {
+				l.everythingIsArchived(t)
+				l.collectGarbage()
+				l.state = applytest.NewState(applytest.Failure{}) // lost
+			}
+			restore := l.planUndo(t, kind != "state")
+			l.carryOut(t, restore, func(t *testing.T, what string, partial bool) { l.checkReturned(t, what, partial) })
+			crashes += l.crashes
+		})
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	t.Logf("%d times something went wrong", crashes)
+}
+
+func newLife(t *testing.T, seed uint64, kind string, options memory.Options) *life {
+	w := world.FromSeed(seed, world.Options{Fallback: options.NoReferrers, Whole: true, Times: true, Images: 6, Repositories: 2})
+	remove := applytest.Remove{}
+	for i, name := range w.Names() {
+		for j, tag := range applytest.Roots(w.Repositories[name]) {
+			if (seed>>1+uint64(i+j)*7)%5 < 3 {
+				remove[name] = append(remove[name], tag)
+			}
+		}
+	}
+	l := &life{rig: newRig(t, w, remove, options), options: options, random: rand.New(rand.NewPCG(seed, 41)), crash: func() {}, open: func() archive.Archive { return nil }}
+	must := func(a archive.Archive, err error) archive.Archive {
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	unlock := func(path string) func() {
+		return func() { _ = os.Remove(path) }
+	}
+	dir := t.TempDir()
+	switch kind {
+	case "oci":
+		l.open = func() archive.Archive { a, err := archive.OpenLayout(dir); return must(a, err) }
+		l.crash = unlock(filepath.Join(dir, "regkeep.lock"))
+	case "tar":
+		file := filepath.Join(dir, "kept.tar")
+		l.open = func() archive.Archive { a, err := archive.OpenTar(file); return must(a, err) }
+		l.crash = unlock(file + ".lock")
+	case "repository":
+		l.target = memory.Load(world.New(w.Now), memory.Options{Name: "other"})
+		l.open = func() archive.Archive {
+			return archive.NewRepository(registry.Info{Name: "other"}, "kept", l.target.Reader(), l.target.Mutator())
+		}
+	}
+	return l
+}
+
+// carryOut applies a plan in as many processes as it takes, of which all but
+// the last few meet something that goes wrong.
+func (l *life) carryOut(t *testing.T, p *plan.Plan, check func(t *testing.T, what string, partial bool)) {
+	t.Helper()
+	l.state.Restart()
+	mishaps := 1 + l.random.IntN(4)
+	for process := range mishaps + 3 {
+		l.state.Restart()
+		req := l.request()
+		req.Plan = p
+		kept := l.open()
+		if kept != nil {
+			req.Archive, req.Place = archive.Stack{l.state, kept}, "somewhere"
+		}
+		for _, run := range l.state.Runs() {
+			if run.PlanID == p.Header.ID {
+				req.Resume = &run
+			}
+		}
+		what := "the last process"
+		if process < mishaps {
+			what = l.mishap(t, &req, kept)
+			l.crashes++
+		}
+		result, err := apply.Run(t.Context(), req)
+		if process >= mishaps && err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if result.Damaged && process >= mishaps { // before, it may be that nobody could look
+			t.Errorf("%s: damaged: %+v", what, result.Verifications)
+		}
+		if kept != nil {
+			if l.random.IntN(2) == 0 {
+				_ = kept.Close()
+			}
+			l.crash()
+		}
+		check(t, what, true)
+		if t.Failed() {
+			t.Fatalf("process %d: %s", process, what)
+		}
+		if process >= mishaps && len(result.Outcomes) == len(p.Steps) && onlyGone(result) {
+			check(t, what, false)
+			return
+		}
+		if process == mishaps+2 {
+			t.Fatalf("not settled: %s", exceptions(result))
+		}
+	}
+}
+
+// mishap lets one thing go wrong at a random moment and says what.
+func (l *life) mishap(t *testing.T, req *apply.Request, kept archive.Archive) string {
+	kinds := fault.WriteKinds
+	switch n := l.random.IntN(10); {
+	case n < 3: // a write of journal, archive of manifests or memory
+		f := applytest.Failure{
+			Write: applytest.Writes[l.random.IntN(len(applytest.Writes))], Nth: 1 + l.random.IntN(2*len(l.plan.Steps)+2),
+			Way: applytest.Ways[l.random.IntN(len(applytest.Ways))],
+		}
+		l.state.Fail(f)
+		return fmt.Sprintf("%+v", f)
+	case n < 6 && kept != nil: // the archive
+		wrong := &failing{Archive: kept, left: 1 + l.random.IntN(len(l.plan.Steps)+1), after: l.random.IntN(2) == 0}
+		if l.random.IntN(2) == 0 {
+			wrong.died = l.state.Die
+		}
+		req.Archive = archive.Stack{l.state, wrong}
+		return fmt.Sprintf("archive: %d more, after: %v, a crash: %v", wrong.left, wrong.after, wrong.died != nil)
+	case n < 7: // a read, of the registry itself or for the archive
+		f := fault.Fault{
+			Op: []call.Op{call.Head, call.Manifest, call.Blob, call.Tags}[l.random.IntN(4)], Nth: 1 + l.random.IntN(30),
+			Kind: []fault.Kind{fault.Refuse, fault.CrashBefore, fault.CrashAfter}[l.random.IntN(3)],
+		}
+		l.faulty(req, f)
+		return f.String()
+	}
+	f := fault.Fault{
+		Op: call.Writes[l.random.IntN(len(call.Writes))], Nth: 1 + l.random.IntN(len(l.plan.Steps)+1),
+		Kind: kinds[l.random.IntN(len(kinds))], After: l.random.IntN(6),
+	}
+	l.faulty(req, f)
+	return f.String()
+}
+
+// failing is an archive whose nth Keep goes wrong: not kept, or kept and
+// reported as failed, and after it nothing works any more if that was the end
+// of the process.
+type failing struct {
+	archive.Archive
+	left  int
+	after bool
+	died  func()
+	dead  bool
+}
+
+var errNoSpace = errors.New("no space left on the device of the test")
+
+func (f *failing) Keep(ctx context.Context, entry archive.Entry, source archive.Source) error {
+	if f.dead {
+		return errNoSpace
+	}
+	if f.left--; f.left != 0 {
+		return f.Archive.Keep(ctx, entry, source)
+	}
+	if f.after {
+		if err := f.Archive.Keep(ctx, entry, source); err != nil {
+			return err
+		}
+	}
+	if f.died != nil {
+		f.dead = true
+		f.died()
+	}
+	return errNoSpace
+}
+
+// everythingIsArchived: every step that went has its entry, and every manifest
+// and blob below it is there with the right bytes.
+func (l *life) everythingIsArchived(t *testing.T) {
+	t.Helper()
+	a := l.open()
+	defer l.crash()
+	defer a.Close()
+	there := map[oci.Digest]bool{}
+	for entry, err := range a.Entries(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		there[entry.Manifest.Digest] = true
+		l.wholeIn(t, a, l.before.Repositories[entry.Repository], entry.Manifest.Digest)
+	}
+	for _, s := range l.plan.Steps {
+		if !there[s.Digest] {
+			t.Errorf("step %d %s %s went without an archive", s.Seq, s.Action, s.Digest)
+		}
+	}
+}
+
+func (l *life) wholeIn(t *testing.T, a archive.Archive, was *world.Contents, digest oci.Digest) {
+	t.Helper()
+	m := was.Manifests[digest]
+	if m == nil {
+		return // it was not there before either
+	}
+	if _, err := a.Manifest(t.Context(), digest); err != nil {
+		t.Errorf("manifest %s: %v", digest, err)
+	}
+	for _, child := range m.Children {
+		l.wholeIn(t, a, was, child.Digest)
+	}
+	for _, blob := range append(slices.Clone(m.Layers), m.Config) {
+		if blob == "" {
+			continue
+		}
+		content, _, err := a.Blob(t.Context(), blob)
+		if err != nil {
+			t.Errorf("blob %s: %v", blob, err)
+			continue
+		}
+		_ = content.Close()
+	}
+}
+
+// collectGarbage is the registry's own: blobs that nothing reaches are gone.
+func (l *life) collectGarbage() {
+	swept := l.registry.World()
+	used := map[oci.Digest]bool{}
+	for _, repo := range swept.Repositories {
+		for _, m := range repo.Manifests {
+			used[m.Config] = true
+			for _, layer := range m.Layers {
+				used[layer] = true
+			}
+		}
+	}
+	maps.DeleteFunc(swept.Blobs, func(digest oci.Digest, _ []byte) bool { return !used[digest] })
+	l.registry = memory.Load(swept, l.options)
+}
+
+// planUndo plans what brings everything back, from the archive alone or from
+// plan, journal and archive.
+func (l *life) planUndo(t *testing.T, alone bool) *plan.Plan {
+	t.Helper()
+	req := undo.Request{
+		Registries: []registry.Info{l.info}, Readers: map[string]registry.Reader{l.info.Name: l.registry.Reader()},
+		Now: l.clock.Now().Add(time.Minute),
+	}
+	if alone {
+		a := l.open()
+		defer l.crash()
+		defer a.Close()
+		for entry, err := range a.Entries(t.Context(), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Run.ID = entry.Run
+			req.Entries = append(req.Entries, entry)
+		}
+		req.Archive = a
+	} else {
+		for _, run := range l.state.Runs() {
+			req.Run = run
+		}
+		req.Plan, req.Entries = l.plan, l.state.Archived(req.Run.ID)
+		req.State = journal.Replay(l.state.Entries(req.Run.ID))
+	}
+	p, err := undo.Build(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Blocked) > 0 {
+		t.Fatalf("cannot be put back: %+v", p.Blocked)
+	}
+	return p
+}
+
+// checkReturned: in the middle of an undo nothing that stayed is touched, and
+// what is back is right and whole; in the end everything is as it was before
+// the run.
+func (l *life) checkReturned(t *testing.T, what string, partial bool) {
+	t.Helper()
+	if !partial {
+		for _, problem := range world.Check(l.before, l.registry.State(), world.Expectation{}) {
+			t.Errorf("%s: %s", what, problem)
+		}
+		return
+	}
+	after := l.registry.State()
+	for name, was := range l.before.Repositories {
+		is := after.Repositories[name]
+		for tag, digest := range was.Tags {
+			if got, there := is.Tags[tag]; got != digest && (there || !l.expected.Removed[world.Ref{Repository: name, Tag: tag}]) {
+				t.Errorf("%s: %s:%s points to %q, not %s", what, name, tag, got, digest)
+			}
+		}
+		for digest, m := range was.Manifests {
+			now := is.Manifests[digest]
+			if now == nil {
+				if !l.expected.Doomed[world.Node{Repository: name, Digest: digest}] {
+					t.Errorf("%s: %s@%s is gone", what, name, digest)
+				}
+				continue
+			}
+			for _, child := range m.Children {
+				if was.Manifests[child.Digest] != nil && is.Manifests[child.Digest] == nil {
+					t.Errorf("%s: %s@%s is back without its child %s", what, name, digest, child.Digest)
+				}
+			}
+			for _, blob := range append(slices.Clone(m.Layers), m.Config) {
+				if was.Blobs[blob] && !is.Blobs[blob] {
+					t.Errorf("%s: %s@%s is back without its blob %s", what, name, digest, blob)
+				}
+			}
+		}
+		if more := len(is.Tags) - len(was.Tags); more > 0 {
+			t.Errorf("%s: %s has %d tags more than ever", what, name, more)
+		}
+	}
+}
