@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/regkeep/regkeep/internal/cli" // results are not cached across changes of the program
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/reference"

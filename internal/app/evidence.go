@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/config"
+	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -69,6 +70,23 @@ func addresses(info registry.Info) []string {
 		at = append(at, base.Host, base.JoinPath("repository").String())
 	}
 	return at
+}
+
+// asking is a policy with the evidence that it judges by, so that what is in
+// use is read also where no tag leads to it.
+type asking struct {
+	inventory.Demand
+	evidence *usage.Evidence
+}
+
+// Want adds what is used to what the policy wants to see, where the policy
+// asks for use.
+func (a asking) Want(repo *inventory.Repository) inventory.Want {
+	want := a.Demand.Want(repo)
+	if want.Indexes {
+		want.Tags, want.Digests = a.evidence.Named(repo.Registry, repo.Name)
+	}
+	return want
 }
 
 func finder(source config.Source, names *usage.Names, now time.Time) usage.Finder {

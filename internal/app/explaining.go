@@ -52,7 +52,7 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 		plan.Options{Now: now, Partial: true}, plan.Into(result.Plan))
 	gaps := told(builder, scanner.Gaps)
 	found := false
-	for repo, err := range scanner.Scan(ctx, whole{rules}) {
+	for repo, err := range scanner.Scan(ctx, asking{whole{rules}, evidence}) {
 		if err != nil {
 			return nil, advise(o.info.Name, err)
 		}
@@ -113,6 +113,9 @@ func notARoot(repo *inventory.Repository, ref Reference) error {
 		if tag.Digest == ref.Digest {
 			return &Failure{Kind: Failed, Err: fmt.Errorf("%s has a tag", ref), Next: fmt.Sprintf("Explain that: %s/%s:%s", ref.Registry.Name, ref.Repository, tag.Name)}
 		}
+	}
+	if m := repo.Manifests[ref.Digest]; m != nil && m.Named && !m.Missing {
+		return &Failure{Kind: Failed, Err: fmt.Errorf("%s is in use and no tag leads to it: it stays, with all that it consists of", ref), Next: "See who uses it with `regkeep in-use`"}
 	}
 	for _, m := range repo.Manifests {
 		for _, child := range m.Children {

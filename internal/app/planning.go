@@ -143,7 +143,7 @@ func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) 
 // decide reads, decides and plans one registry, a repository at a time.
 func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, evidence *usage.Evidence, now time.Time, builder *plan.Builder, watched *watched) error {
 	gaps := told(builder, scanner.Gaps)
-	for repo, err := range scanner.Scan(ctx, rules) {
+	for repo, err := range scanner.Scan(ctx, asking{rules, evidence}) {
 		if err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // ask is one request of a reading.
 type ask struct {
 	op     op
-	tag    int // index of the tag, for askTag and askHead
+	tag    int // index of the tag, for askTag, askHead and askUnlisted
 	digest oci.Digest
 	look   bool // whether the manifest is there, before a cache gives it
 }
@@ -28,6 +28,7 @@ const (
 	askManifest            // a manifest by digest
 	askConfig              // an image config
 	askReferrers           // who names this manifest as subject
+	askUnlisted            // whether a tag that is used and not listed is there
 )
 
 // answer is what came of an ask.
@@ -59,7 +60,7 @@ func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) ans
 		if raw, a.err = s.reader.Manifest(ctx, repository, reference); a.err == nil {
 			a.manifest = decode(raw)
 		}
-	case askHead:
+	case askHead, askUnlisted:
 		var found oci.Descriptor
 		found, a.err = s.reader.Head(ctx, repository, tag)
 		a.head = found.Digest

@@ -1,5 +1,7 @@
 package inventory
 
+import "github.com/regkeep/regkeep/internal/oci"
+
 // Demand says what a decision could depend on, so that nothing else is asked
 // of the registry.
 type Demand interface {
@@ -21,6 +23,11 @@ type Want struct {
 	// Indexes: read every index, also in registries where the listing would
 	// do, because it matters what lists what.
 	Indexes bool
+	// Digests and Tags are what something is known to use here. The manifests
+	// are read also where no tag leads to them; a tag that the list of tags has
+	// not got is looked up, and is a gap when it is there.
+	Digests []oci.Digest
+	Tags    []string
 	// Orphans: look whether the subject of every attachment is there.
 	Orphans bool
 }

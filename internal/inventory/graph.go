@@ -35,7 +35,9 @@ func (r *Repository) AttachmentOf(tag *Tag) (oci.Digest, bool) {
 	return "", false
 }
 
-// Roots lists the roots: tags by name, then untagged manifests by digest.
+// Roots lists the roots: tags by name, then untagged manifests by digest. One
+// that is known only because something uses it is none: who sees it must not
+// change what becomes of the others.
 func (r *Repository) Roots() []Root {
 	roots := make([]Root, 0, len(r.Tags))
 	tagged := make(map[oci.Digest]struct{}, len(r.Manifests))
@@ -56,6 +58,9 @@ func (r *Repository) Roots() []Root {
 	}
 	untagged := len(roots)
 	for digest, m := range r.Manifests {
+		if m.Named && !r.ManifestsListed {
+			continue // known because it is used, not because it is there to be judged
+		}
 		if _, there := tagged[digest]; !there && !listed[digest] && m.Subject == "" && !m.Missing {
 			roots = append(roots, Root{Digest: digest, Manifest: m})
 		}

@@ -64,6 +64,8 @@ func (r *reading) run(ctx context.Context) error {
 			tag := ""
 			if next.op == askTag || next.op == askHead {
 				tag = r.repo.Tags[next.tag].Name
+			} else if next.op == askUnlisted {
+				tag = r.wish.Tags[next.tag]
 			}
 			send, job = r.jobs, func() { answers <- r.s.answer(ctx, r.repo.Name, tag, next) }
 		} else if r.inFlight == 0 {
@@ -173,6 +175,8 @@ func (r *reading) take(a answer) {
 		r.takeConfig(a)
 	case askReferrers:
 		r.takeReferrers(a)
+	case askUnlisted:
+		r.takeUnlisted(a)
 	}
 }
 
@@ -244,7 +248,7 @@ func (r *reading) learn(m *Manifest) oci.Digest {
 			return old.Digest
 		}
 		m.Digest, m.Created, m.Bytes = old.Digest, old.Created, old.Bytes
-		m.Pushed, m.Pulled, m.Seen = old.Pushed, old.Pulled, old.Seen
+		m.Pushed, m.Pulled, m.Seen, m.Named = old.Pushed, old.Pulled, old.Seen, old.Named
 		if m.MediaType == "" {
 			m.MediaType, m.Kind = old.MediaType, old.Kind
 		}

@@ -75,6 +75,8 @@ func (r *reading) graph(ctx context.Context) error {
 		func() { r.readUntagged(untagged, false) },
 		func() { r.readUntagged(untagged, true) },
 		r.readSubjects,
+		r.readUsed,
+		r.markUsed,
 		r.settle,
 	} {
 		if err := r.run(ctx); err != nil {

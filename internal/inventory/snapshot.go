@@ -67,6 +67,9 @@ type Manifest struct {
 	// manifest survives, and so does whatever points at it.
 	Problem string
 
+	// Named: something is known to use this very digest (Want.Digests).
+	Named bool
+
 	Size         int64 // bytes of the manifest document
 	ArtifactType string
 	Config       *oci.Descriptor

@@ -343,10 +343,35 @@ func TestInUse(t *testing.T) {
 	expect(t, judge(true, "", other.Digest), "v1=remove v1-amd64=remove free=keep/in-use")
 	expect(t, judge(false, "v1", ""), "v1=keep/in-use free=hold")
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "v1=hold free=hold")
+	// Who does not say which image may mean any.
+	expect(t, judge(true, "", ""), "v1=keep/in-use v1-amd64=keep/in-use free=keep/in-use")
 	// What is used and could not be read may hang together with anything.
 	w.tag("odd", "").Problem = "503"
 	expect(t, judge(true, "odd", ""), "v1=hold free=hold odd=keep/in-use")
 	expect(t, judge(true, "v1", ""), "v1=keep/in-use free=remove")
+}
+
+// A digest in use that no tag leads to stays whatever the rule about untagged
+// manifests says.
+func TestADigestInUseStaysWithoutATag(t *testing.T) {
+	w := newWorld()
+	pinned, free := w.image("pinned", days(50)), w.image("free", days(50))
+	w.image("newest", days(1), "v1")
+	pinned.Named = true
+	w.repo.ManifestsListed = true
+	text := `version: 1
+policies: [{repositories: ["**"], rules: [{tags: ["**"], keep: [{in_use: true}]}, {untagged: true, remove: [{everything: true}], keep: [{within: 30d}]}]}]`
+	e := &usage.Evidence{Sources: []usage.Source{{Name: "k8s", Complete: true}}}
+	e.Add(w.repo.Registry, w.repo.Name, "", pinned.Digest, usage.Witness{Source: "k8s", What: "pod a"})
+	for _, d := range parse(t, text).Evaluate(w.repo, e, now).Decisions {
+		want := map[oci.Digest]Verdict{pinned.Digest: Keep, free.Digest: Remove}[d.Root.Digest]
+		if d.Root.Tag == nil && d.Verdict != want {
+			t.Errorf("%s: %v, want %v", d.Root.Digest, d.Verdict, want)
+		}
+		if d.Root.Digest == pinned.Digest && (d.Reasons[0].Code != CodeInUse || d.Reasons[0].Facts["what"] != "pod a") {
+			t.Errorf("reasons %+v", d.Reasons)
+		}
+	}
 }
 
 // What may be the child of something that nobody could read uses no place.

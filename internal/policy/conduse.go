@@ -142,6 +142,10 @@ func (useTest) missing(*evaluation, int) string { return factUse }
 
 func (t useTest) facts(e *evaluation, i int) map[string]any {
 	used, _ := t.find(e, i)
+	return used.facts()
+}
+
+func (used use) facts() map[string]any {
 	facts := map[string]any{"source": used.witness.Source, "what": used.witness.What, "via": used.via}
 	if used.witness.Remembered {
 		facts["last_seen"] = instant(used.witness.Seen.UnixNano())

@@ -52,6 +52,9 @@ func (e *evaluation) decide(i int) Decision {
 	case e.g == nil:
 		d.Reasons = e.plain(noPolicy, CodeNoPolicy, "", 0, nil)
 		return d
+	case d.Root.Tag == nil && d.Root.Manifest != nil && d.Root.Manifest.Named:
+		d.Reasons = e.named(i)
+		return d
 	case r == nil:
 		d.Reasons = e.plain(noRule, CodeNoRule, e.g.path, e.g.line, nil)
 		return d
@@ -85,6 +88,18 @@ func (e *evaluation) decide(i int) Decision {
 		d.Verdict, d.Reasons = Hold, e.reason(dueDoubt, i, Unknown, false)
 	}
 	return d
+}
+
+// named is the reason of a digest without a tag that something is known to use:
+// it stays where the policy asks for use at all, because nobody could put it
+// back by name.
+func (e *evaluation) named(i int) []Reason {
+	digest := e.roots[i].Digest
+	used := use{via: string(digest)}
+	if witnesses := e.evidence.Digest(e.repo.Registry, e.repo.Name, digest); len(witnesses) > 0 {
+		used.witness = firstWitness(witnesses)
+	}
+	return []Reason{{Code: CodeInUse, Facts: used.facts()}}
 }
 
 // builtinTag is protected unless the policy says otherwise.

@@ -50,6 +50,13 @@ type Evidence struct {
 	byTag    map[tagKey][]Witness
 	byDigest map[digestKey][]Witness
 	whole    map[repositoryKey][]Witness
+	names    map[repositoryKey]used
+}
+
+// used is what of one repository is used.
+type used struct {
+	tags    []string
+	digests []oci.Digest
 }
 
 type repositoryKey struct{ registry, repository string }
@@ -104,20 +111,25 @@ func (e *Evidence) add(image Image, witness Witness) {
 	if e.uses == nil {
 		e.uses = map[Image][]Witness{}
 		e.byTag, e.byDigest = map[tagKey][]Witness{}, map[digestKey][]Witness{}
-		e.whole = map[repositoryKey][]Witness{}
+		e.whole, e.names = map[repositoryKey][]Witness{}, map[repositoryKey]used{}
 	}
 	e.uses[image] = append(e.uses[image], witness)
+	here := repositoryKey{image.Registry, image.Repository}
+	names := e.names[here]
 	if image.Tag != "" {
 		key := tagKey{image.Registry, image.Repository, image.Tag}
-		e.byTag[key] = append(e.byTag[key], witness)
+		if e.byTag[key] = append(e.byTag[key], witness); len(e.byTag[key]) == 1 {
+			names.tags = append(names.tags, image.Tag)
+		}
 	}
 	if image.Digest != "" {
 		key := digestKey{image.Registry, image.Repository, image.Digest}
-		e.byDigest[key] = append(e.byDigest[key], witness)
+		if e.byDigest[key] = append(e.byDigest[key], witness); len(e.byDigest[key]) == 1 {
+			names.digests = append(names.digests, image.Digest)
+		}
 	}
-	if image.Whole() {
-		key := repositoryKey{image.Registry, image.Repository}
-		e.whole[key] = append(e.whole[key], witness)
+	if e.names[here] = names; image.Whole() {
+		e.whole[here] = append(e.whole[here], witness)
 	}
 }
 
@@ -143,6 +155,15 @@ func (e *Evidence) Repository(registry, repository string) []Witness {
 		return nil
 	}
 	return e.whole[repositoryKey{registry, repository}]
+}
+
+// Named lists the tags and digests that are used in a repository, sorted.
+func (e *Evidence) Named(registry, repository string) (tags []string, digests []oci.Digest) {
+	if e == nil {
+		return nil, nil
+	}
+	names := e.names[repositoryKey{registry, repository}]
+	return slices.Sorted(slices.Values(names.tags)), slices.Sorted(slices.Values(names.digests))
 }
 
 // Use is one image in use, with everybody who uses it.
