@@ -2,40 +2,55 @@ package wrap
 
 import (
 	"context"
-	"sync"
+	"math"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// pace is a rate that a registry has shown by turning requests away: none
-// until the first 429, then a little less than what it answered just
-// before, and from there four hundredths more every second, faster the longer
-// nothing is turned away.
+// pace is how many requests a second a registry has shown that it bears: no
+// bound until something gives, then a little less than it answered just
+// before. It is held for a while and then raised in steps; the more often the
+// same rate turned out to be too much, the longer it is held.
 type pace struct {
 	limiter *rate.Limiter
 
-	mu     sync.Mutex
-	cut    time.Time
-	raised time.Time
-	from   time.Time // of the span that is counted
-	count  int
-	before float64 // a second, in the span before
+	gave     float64 // the rate at which something gave last, per second
+	hold     time.Duration
+	since    time.Time // of the last step
+	answered int       // since then
+	raised   bool      // the last step went up
+	beyond   int       // steps past gave
+	meter    meter
 }
 
 const (
-	paceSpan  = time.Second
-	paceStart = 100 // a second
-	paceFloor = 0.5
-	paceCut   = 0.92
-	paceRaise = 0.04
-	paceMost  = 0.5
-	paceCalm  = 4 * time.Second
+	paceStart  = 100.0 // a second
+	paceFloor  = 0.5   // a second
+	paceCut    = 0.93  // where latency told
+	paceTurned = 0.95  // where the registry said so itself
+	paceRaise  = 1.03
+	paceUsed   = 0.8
+	leastHold  = 50 * time.Millisecond
+	mostHold   = 8 * time.Second
+	sameCrowd  = 250 * time.Millisecond
+
+	// A rate outside of these, as parts of the last one that was too much,
+	// tells of something else.
+	sameAtLeast, sameAtMost = 0.85, 1.25
 )
 
-func newPace() *pace { return &pace{limiter: rate.NewLimiter(rate.Inf, 1)} }
+func newPace() *pace {
+	return &pace{limiter: rate.NewLimiter(rate.Inf, 1), hold: leastHold}
+}
 
-func (p *pace) wait(ctx context.Context) error { return turn(ctx, p.limiter) }
+// wait is called without the throttle's lock.
+func (p *pace) wait(ctx context.Context) error {
+	if p.limiter.Limit() == rate.Inf {
+		return nil
+	}
+	return turn(ctx, p.limiter)
+}
 
 // turn waits until limiter lets one more request go, or until ctx ends.
 func turn(ctx context.Context, limiter *rate.Limiter) error {
@@ -51,42 +66,94 @@ func turn(ctx context.Context, limiter *rate.Limiter) error {
 	return nil
 }
 
-// answered counts a request that was not turned away.
-func (p *pace) answered(now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.count++
-	if p.from.IsZero() {
-		p.from = now
-	}
-	if span := now.Sub(p.from); span >= paceSpan {
-		p.before, p.from, p.count = float64(p.count)/span.Seconds(), now, 0
-	}
+// perSecond is the bound; ok is false where there is none.
+func (p *pace) perSecond() (bound float64, ok bool) {
 	limit := p.limiter.Limit()
-	if limit == rate.Inf || now.Sub(p.raised) < paceSpan {
-		return
-	}
-	p.raised = now
-	calm := int(now.Sub(p.cut) / paceCalm)
-	p.limiter.SetLimitAt(now, limit*rate.Limit(1+min(paceMost, paceRaise*float64(int(1)<<min(calm, 8)))))
+	return float64(limit), limit != rate.Inf
 }
 
-// turnedAway slows down, once for all that was sent before the last time and
-// for what the registry still turns away right after it.
-func (p *pace) turnedAway(start, now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if start.Before(p.cut) || now.Sub(p.cut) < paceSpan/4 {
-		return
+// slow bounds the pace from then on after rate turned out to be too much.
+func (p *pace) slow(rate, to float64, from time.Time) {
+	if rate > sameAtLeast*p.gave && rate < sameAtMost*p.gave {
+		p.hold = min(mostHold, 4*p.hold)
+	} else {
+		p.hold = leastHold
 	}
-	shown := p.before
-	if span := now.Sub(p.from); !p.from.IsZero() && span >= paceSpan/4 {
-		shown = float64(p.count) / span.Seconds()
-	}
-	if shown == 0 { // turned away before it answered anything
-		shown = paceStart
-	}
-	shown = min(shown, float64(p.limiter.Limit()))
-	p.limiter.SetLimitAt(now, rate.Limit(max(paceFloor, shown*paceCut)))
-	p.cut, p.raised, p.from, p.count, p.before = now, now, now, 0, 0
+	p.gave, p.beyond = rate, 0
+	p.set(to, from)
+	p.raised = false
+	p.meter.restart(from)
 }
+
+func (p *pace) set(to float64, from time.Time) {
+	p.since, p.answered, p.raised = from, 0, true
+	p.limiter.SetLimit(rate.Limit(max(paceFloor, to)))
+}
+
+// raise makes a step when the pace was held for long enough to be seen at work,
+// and used up.
+func (p *pace) raise(now time.Time, latency time.Duration) bool {
+	p.answered++
+	limit, bounded := p.perSecond()
+	held := now.Sub(p.since)
+	if !bounded || held < max(p.hold, leastHold+4*latency) || float64(p.answered) < paceUsed*limit*held.Seconds() {
+		return false
+	}
+	if limit < p.gave {
+		p.set(max(limit*paceRaise, limit+(p.gave-limit)/4), now)
+		return true
+	}
+	p.beyond++
+	if limit > sameAtMost*p.gave {
+		p.hold = min(p.hold, 4*leastHold) // the registry bears more than it did
+	}
+	p.set(limit*min(1.5, 1+(paceRaise-1)*math.Pow(1.5, float64(p.beyond))), now)
+	return true
+}
+
+// shown is what was answered a second of late: no more than was let through,
+// and no less than paceStart where nothing bounded it, because little may have
+// been asked.
+func (p *pace) shown(now time.Time) float64 {
+	shown := p.meter.shown(now)
+	if limit, bounded := p.perSecond(); bounded {
+		if shown == 0 {
+			shown = limit
+		}
+		return min(shown, limit)
+	}
+	return max(shown, paceStart)
+}
+
+// free takes the bound away.
+func (p *pace) free() { p.limiter.SetLimit(rate.Inf) }
+
+// meter counts answers per second, in this span of time and in the one before.
+type meter struct {
+	from   time.Time
+	count  int
+	before float64
+}
+
+const meterSpan = time.Second
+
+func (m *meter) answered(now time.Time) {
+	m.count++
+	if m.from.IsZero() {
+		m.from = now
+	}
+	if span := now.Sub(m.from); span >= meterSpan {
+		m.before, m.from, m.count = float64(m.count)/span.Seconds(), now, 0
+	}
+}
+
+// shown is the rate of late; 0 where too little is known.
+func (m *meter) shown(now time.Time) float64 {
+	if span := now.Sub(m.from); !m.from.IsZero() && span >= meterSpan/4 {
+		return float64(m.count) / span.Seconds()
+	}
+	return m.before
+}
+
+// restart counts anew from then on.
+func (m *meter) restart(at time.Time) { *m = meter{from: at} }

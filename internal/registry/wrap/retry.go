@@ -147,6 +147,9 @@ func (r *Retry) tell(wait time.Duration, why string) {
 }
 
 func pause(ctx context.Context, wait time.Duration) error {
+	if wait <= 0 {
+		return ctx.Err()
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {

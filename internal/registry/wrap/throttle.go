@@ -13,20 +13,22 @@ import (
 const (
 	// defaultConcurrency bounds requests in flight where the user set nothing.
 	defaultConcurrency = 64
-	startConcurrency   = 4
+	startConcurrency   = 8
 )
 
 // Throttle finds out how many requests a registry can answer at once and how
 // many a second: it starts low, grows while latency holds, and backs off on
-// 429, 5xx and rising latency. Where the registry names a time to come back,
-// everything waits for it.
+// 429, 5xx and strain. Where the registry names a time to come back, everything
+// waits for it.
 type Throttle struct {
 	next  http.RoundTripper
 	limit *rate.Limiter // what the user allows
-	pace  *pace         // what the registry has turned out to allow
+	pace  *pace         // what the registry has turned out to bear
 
 	mu       sync.Mutex
 	window   window
+	strain   strain
+	cut      time.Time // what was sent before tells nothing new about too much
 	inFlight int
 	waiting  []chan struct{}
 	closed   time.Time // nothing starts before
@@ -38,11 +40,11 @@ func NewThrottle(next http.RoundTripper, concurrency int, perSecond float64) *Th
 	if concurrency <= 0 {
 		concurrency = defaultConcurrency
 	}
-	limit := rate.NewLimiter(rate.Inf, 1)
+	t := &Throttle{next: next, pace: newPace(), window: newWindow(concurrency), strain: newStrain()}
 	if perSecond > 0 {
-		limit = rate.NewLimiter(rate.Limit(perSecond), 1)
+		t.limit = rate.NewLimiter(rate.Limit(perSecond), 1)
 	}
-	return &Throttle{next: next, limit: limit, pace: newPace(), window: newWindow(concurrency)}
+	return t
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -141,58 +143,26 @@ func (t *Throttle) admit() {
 
 // wait holds a request back until the registry wants it and both rates allow.
 func (t *Throttle) wait(ctx context.Context) error {
-	for {
-		t.mu.Lock()
-		closed := time.Until(t.closed)
-		t.mu.Unlock()
-		if closed <= 0 {
-			break
-		}
-		if err := pause(ctx, closed); err != nil {
+	if t.limit != nil {
+		if err := turn(ctx, t.limit); err != nil {
 			return err
 		}
 	}
-	if err := turn(ctx, t.limit); err != nil {
-		return err
+	for {
+		if err := pause(ctx, time.Until(t.opens())); err != nil {
+			return err
+		}
+		if err := t.pace.wait(ctx); err != nil {
+			return err
+		}
+		if time.Until(t.opens()) <= 0 { // else it closed meanwhile, and all begin again one by one
+			return nil
+		}
 	}
-	return t.pace.wait(ctx)
 }
 
-// learn adjusts window, pace and pause to one answer.
-func (t *Throttle) learn(req *http.Request, resp *http.Response, err error, start time.Time) {
-	now := time.Now()
-	if err != nil && req.Context().Err() != nil {
-		return
-	}
-	overloaded := err != nil
-	var closed time.Duration
-	if resp != nil {
-		switch resp.StatusCode {
-		case http.StatusTooManyRequests:
-			overloaded = true
-			closed, _ = retryAfter(resp.Header, now)
-			t.pace.turnedAway(start, now)
-		case http.StatusServiceUnavailable:
-			overloaded = true
-			closed, _ = retryAfter(resp.Header, now)
-		case http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusInternalServerError:
-			overloaded = true
-		default:
-			t.pace.answered(now)
-		}
-		closed = max(closed, quotaPause(resp.Header, now))
-	}
+func (t *Throttle) opens() time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if closed > 0 && closed <= longestWait {
-		if until := now.Add(closed); until.After(t.closed) {
-			t.closed = until
-		}
-	}
-	if overloaded {
-		t.window.overloaded(start, now)
-	} else {
-		t.window.answered(classOf(req), start, now, t.inFlight)
-	}
-	t.admit()
+	return t.closed
 }

@@ -1,9 +1,13 @@
 package wrap
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,14 +16,20 @@ import (
 	"time"
 )
 
-// model is a registry with a latency, and a knee: requests a second beyond
-// which it answers 429, or takes longer and longer.
+// model is a registry with a latency and a knee: requests a second beyond which
+// it is pushed over, in one of several ways.
 type model struct {
-	latency  time.Duration
-	knee     float64 // 0: none
-	queueing bool    // past the knee requests wait instead of being refused
+	latency time.Duration
+	jitter  time.Duration // up to this much more, uniformly
+	knee    float64       // 0: none
+	past    string        // refuse, queue, or double: every answer takes two and a half times as long
+	burst   time.Duration // how much of the knee's allowance is saved up; 0: a tenth of a second
+	after   string        // Retry-After of a refusal
+	quota   bool          // tells what is left by RateLimit-Remaining
+	stalls  time.Duration // of the client, ten times a second: answers come when they end
 
 	mu       sync.Mutex
+	random   *rand.Rand
 	now, top int
 	sent     int
 	refused  int
@@ -28,43 +38,76 @@ type model struct {
 	from     time.Time // counted from then on
 	tokens   float64
 	filled   time.Time
+	recent   []time.Time
 }
 
 func (m *model) RoundTrip(req *http.Request) (*http.Response, error) {
-	m.mu.Lock()
-	m.now++
-	m.top = max(m.top, m.now)
-	now := time.Now()
-	counted := !now.Before(m.from)
-	status, took := http.StatusOK, m.latency
-	switch {
-	case m.knee > 0 && m.queueing:
-		m.next = maxTime(m.next, now).Add(time.Duration(float64(time.Second) / m.knee))
-		took += max(0, m.next.Sub(now)-time.Duration(float64(time.Second)/m.knee))
-	case m.knee > 0:
-		m.tokens = min(m.knee/10, m.tokens+now.Sub(m.filled).Seconds()*m.knee)
-		if m.filled = now; m.tokens < 1 {
-			status = http.StatusTooManyRequests
-		} else {
-			m.tokens--
-		}
-	}
-	if counted {
-		m.sent++
-		if status != http.StatusOK {
-			m.refused++
-		} else if took > 2*m.latency {
-			m.slow++
-		}
-	}
-	m.mu.Unlock()
+	status, took, header := m.admit(time.Now())
 	if err := pause(req.Context(), took); err != nil {
 		return nil, err
 	}
 	m.mu.Lock()
 	m.now--
 	m.mu.Unlock()
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: req}, nil
+	return &http.Response{StatusCode: status, Header: header, Body: io.NopCloser(strings.NewReader("{}")), Request: req}, nil
+}
+
+func (m *model) admit(now time.Time) (status int, took time.Duration, header http.Header) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.random == nil {
+		m.random, m.burst = rand.New(rand.NewPCG(1, 2)), cmp.Or(m.burst, time.Second/10)
+	}
+	m.now++
+	m.top = max(m.top, m.now)
+	status, took, header = http.StatusOK, m.latency, http.Header{}
+	if m.jitter > 0 {
+		took += time.Duration(m.random.Int64N(int64(m.jitter)))
+	}
+	atEase := took
+	switch each := time.Duration(float64(time.Second) / max(m.knee, 1e-9)); {
+	case m.knee == 0:
+	case m.past == "queue":
+		m.next = maxTime(m.next, now).Add(each)
+		took += max(0, m.next.Sub(now)-each)
+	case m.past == "double":
+		m.recent = append(m.recent, now)
+		for now.Sub(m.recent[0]) > time.Second/4 {
+			m.recent = m.recent[1:]
+		}
+		if float64(len(m.recent)) > m.knee/4+1 {
+			took = took * 5 / 2
+		}
+	default:
+		m.tokens = min(m.knee*m.burst.Seconds(), m.tokens+now.Sub(m.filled).Seconds()*m.knee)
+		if m.filled = now; m.tokens < 1 {
+			status = http.StatusTooManyRequests
+			if m.after != "" {
+				header.Set("Retry-After", m.after)
+			}
+		} else {
+			m.tokens--
+		}
+		if m.quota {
+			header.Set("RateLimit-Remaining", strconv.Itoa(int(m.tokens)))
+			header.Set("RateLimit-Reset", "1")
+		}
+	}
+	if !now.Before(m.from) {
+		m.sent++
+		if status != http.StatusOK {
+			m.refused++
+		} else if took > 2*atEase {
+			m.slow++
+		}
+	}
+	if m.stalls > 0 {
+		period, at := time.Second/10, now.Add(took)
+		if into := time.Duration(at.UnixNano()) % period; into < m.stalls {
+			took += m.stalls - into
+		}
+	}
+	return status, took, header
 }
 
 func maxTime(a, b time.Time) time.Time {
@@ -122,27 +165,69 @@ func TestRate(t *testing.T) {
 	})
 }
 
-// A registry with a knee at 200 requests a second is kept near it and hardly
-// ever pushed over, whether it refuses or slows down.
+// A registry with a knee is kept near it and hardly ever pushed over, whatever
+// happens beyond.
 func TestKnee(t *testing.T) {
-	for name, m := range map[string]*model{
-		"refuses":                 {latency: 20 * time.Millisecond, knee: 200},
-		"refuses, fast":           {latency: 2 * time.Millisecond, knee: 200},
-		"slows down":              {latency: 20 * time.Millisecond, knee: 200, queueing: true},
-		"slows down, near":        {latency: 5 * time.Millisecond, knee: 200, queueing: true},
-		"slows down, far latency": {latency: 80 * time.Millisecond, knee: 200, queueing: true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				rate := load(t, NewThrottle(m, 0, 0), m, 70*time.Second)
-				over := 100 * float64(m.refused+m.slow) / float64(m.sent)
-				t.Logf("%.0f a second, %.2f %% refused or slow", rate, over)
-				if rate < 0.85*200 || over > 2 {
-					t.Errorf("%.0f a second (want 170), %.2f %% refused or slow (want at most 2)", rate, over)
-				}
-			})
+	const ms = time.Millisecond
+	for _, past := range []string{"refuse", "queue"} {
+		for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
+			testKnee(t, &model{past: past, knee: 200, latency: latency})
+			testKnee(t, &model{past: past, knee: 200, latency: latency, jitter: latency / 2})
+			testKnee(t, &model{past: past, knee: 50, latency: latency, jitter: latency / 5})
+		}
+		testKnee(t, &model{past: past, knee: 1000, latency: 20 * ms, jitter: 10 * ms})
+	}
+	for _, latency := range []time.Duration{5 * ms, 20 * ms} {
+		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5})
+	}
+	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, after: "1"})
+	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, quota: true})
+	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, burst: time.Second})
+	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, past: "queue", stalls: 10 * ms})
+}
+
+func testKnee(t *testing.T, m *model) {
+	name := fmt.Sprintf("%s %.0f %v+%v %v %v", cmp.Or(m.past, "refuse"), m.knee, m.latency, m.jitter, m.burst, m.stalls)
+	t.Run(name, func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			rate := load(t, NewThrottle(m, 0, 0), m, 40*time.Second)
+			over := 100 * float64(m.refused+m.slow) / float64(m.sent)
+			t.Logf("%.0f a second, %.2f %% refused or slow", rate, over)
+			if rate < 0.85*m.knee || over > 2 {
+				t.Errorf("%.0f a second (want %.0f), %.2f %% refused or slow (want at most 2)", rate, 0.85*m.knee, over)
+			}
+		})
+	})
+}
+
+// What holds up this machine for a moment is not the registry's strain.
+func TestStallsOfThisMachineCostNothing(t *testing.T) {
+	for _, stall := range []time.Duration{10, 40} {
+		synctest.Test(t, func(t *testing.T) {
+			m := &model{latency: 5 * time.Millisecond, stalls: stall * time.Millisecond}
+			rate := load(t, NewThrottle(m, 0, 0), m, 11*time.Second)
+			if want := defaultConcurrency / 0.005 * float64(100-stall) / 100; rate < 0.98*want {
+				t.Errorf("stalls of %d in 100 ms: %.0f a second, want %.0f", stall, rate, want)
+			}
 		})
 	}
+}
+
+// A pace that turned out too slow does not stay: the registry bears more again.
+func TestThePaceFollowsARegistryThatRecovers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{latency: 50 * time.Millisecond, knee: 100}
+		throttle := NewThrottle(m, 0, 0)
+		time.AfterFunc(15*time.Second, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.knee = 0
+		})
+		load(t, throttle, m, 90*time.Second)
+		if limit, bounded := throttle.pace.perSecond(); bounded || m.top != defaultConcurrency {
+			t.Errorf("still %.0f a second, %d in flight", limit, m.top)
+		}
+	})
 }
 
 func TestEverythingWaitsWhenTheRegistrySaysSo(t *testing.T) {

@@ -1,0 +1,146 @@
+package app
+
+import (
+	"encoding/json"
+	"slices"
+	"sync"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// shelf holds cached contents that are going to be asked for, read some at a
+// time before anybody asks: manifests, and the configs that these name. It is
+// bounded; what was put away unused is asked for as if it had never been here.
+type shelf struct {
+	read func([]oci.Digest) map[oci.Digest]oci.RawManifest
+
+	mu      sync.Mutex
+	of      map[oci.Digest]*armful
+	kept    []*armful // read, the oldest first
+	bytes   int
+	reading sync.WaitGroup
+}
+
+// armful is what is read at once.
+type armful struct {
+	digests []oci.Digest
+	next    *armful
+	fetched sync.Once
+	taken   sync.Once
+	found   map[oci.Digest]oci.RawManifest
+	bytes   int
+}
+
+// mostShelved is how many bytes of contents lie ready.
+const mostShelved = 16 << 20
+
+func newShelf(read func([]oci.Digest) map[oci.Digest]oci.RawManifest) shelf {
+	return shelf{read: read, of: map[oci.Digest]*armful{}}
+}
+
+// ahead announces manifests in the order in which they will be taken, and
+// begins to read.
+func (s *shelf) ahead(digests []oci.Digest) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var first, last *armful
+	for _, digest := range digests {
+		if s.of[digest] != nil {
+			continue
+		}
+		if last == nil || len(last.digests) == together {
+			one := &armful{}
+			if last == nil {
+				first = one
+			} else {
+				last.next = one
+			}
+			last = one
+		}
+		last.digests = append(last.digests, digest)
+		s.of[digest] = last
+	}
+	if first != nil {
+		s.reading.Go(func() { s.fetch(first) })
+	}
+}
+
+// take gives what was announced, or what an announced manifest names. It waits
+// for it to be read, and lets what follows be read meanwhile.
+func (s *shelf) take(digest oci.Digest) (oci.RawManifest, bool) {
+	s.mu.Lock()
+	a := s.of[digest]
+	s.mu.Unlock()
+	if a == nil {
+		return oci.RawManifest{}, false
+	}
+	s.fetch(a)
+	a.taken.Do(func() {
+		if a.next != nil {
+			s.reading.Go(func() { s.fetch(a.next) })
+		}
+	})
+	raw, found := a.found[digest]
+	return raw, found
+}
+
+// fetch reads an armful, once.
+func (s *shelf) fetch(a *armful) {
+	a.fetched.Do(func() {
+		a.found = s.read(a.digests)
+		var configs []oci.Digest
+		for _, manifest := range a.found {
+			if config := configOf(manifest.Body); config != "" {
+				configs = append(configs, config)
+			}
+		}
+		slices.Sort(configs)
+		for digest, config := range s.read(slices.Compact(configs)) {
+			a.found[digest] = config
+		}
+		for _, raw := range a.found {
+			a.bytes += len(raw.Body)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for digest := range a.found {
+			s.of[digest] = a
+		}
+		s.kept, s.bytes = append(s.kept, a), s.bytes+a.bytes
+		for len(s.kept) > 1 && s.bytes > mostShelved {
+			s.putAway(s.kept[0])
+			s.kept = s.kept[1:]
+		}
+	})
+}
+
+func (s *shelf) putAway(a *armful) {
+	for _, digest := range a.digests {
+		if s.of[digest] == a {
+			delete(s.of, digest)
+		}
+	}
+	for digest := range a.found {
+		if s.of[digest] == a {
+			delete(s.of, digest)
+		}
+	}
+	s.bytes -= a.bytes
+}
+
+// wait lets no reading outlive the state.
+func (s *shelf) wait() { s.reading.Wait() }
+
+// configOf is the digest of the config that a manifest names; "" where it names
+// none.
+func configOf(manifest []byte) oci.Digest {
+	var document struct {
+		Config struct {
+			Digest oci.Digest `json:"digest"`
+		} `json:"config"`
+	}
+	if json.Unmarshal(manifest, &document) != nil {
+		return ""
+	}
+	return document.Config.Digest
+}

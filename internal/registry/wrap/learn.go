@@ -1,0 +1,134 @@
+package wrap
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+// learn adjusts window, pace and pause to one answer.
+func (t *Throttle) learn(req *http.Request, resp *http.Response, err error, start time.Time) {
+	now := time.Now()
+	if err != nil && (req.Context().Err() != nil || decided(err)) {
+		return
+	}
+	status := 0
+	var closed, quota time.Duration
+	if resp != nil {
+		status = resp.StatusCode
+		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+			closed, _ = retryAfter(resp.Header, now)
+		}
+		quota = quotaPause(resp.Header, now)
+		closed = max(closed, quota)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if closed > longestWait {
+		closed = 0
+	}
+	if until := now.Add(closed); closed > 0 && until.After(t.closed) {
+		t.closed = until
+	}
+	switch {
+	case status == http.StatusTooManyRequests, quota > 0:
+		t.turnedAway(start, now)
+	case status == 0, status == http.StatusServiceUnavailable, status == http.StatusBadGateway,
+		status == http.StatusGatewayTimeout, status == http.StatusInternalServerError:
+		t.failed(start, now)
+	default:
+		t.answered(classOf(req), start, now)
+	}
+	t.admit()
+}
+
+// decided says that a request failed because it was not sent: something between
+// here and the wire has given the registry up.
+func decided(err error) bool {
+	var known *registry.Error
+	return errors.As(err, &known)
+}
+
+// turnedAway slows down to a little less than what was answered of late.
+func (t *Throttle) turnedAway(start, now time.Time) {
+	if t.knew(start, now) {
+		return
+	}
+	shown := t.pace.shown(now)
+	t.slow(shown, shown*paceTurned, now)
+}
+
+// failed halves the pace.
+func (t *Throttle) failed(start, now time.Time) {
+	if t.knew(start, now) {
+		return
+	}
+	shown := t.pace.shown(now)
+	t.slow(shown, shown/2, now)
+}
+
+// knew says that a bad answer belongs to the crowd that was answered already.
+func (t *Throttle) knew(start, now time.Time) bool {
+	return start.Before(t.cut) || now.Sub(t.cut) < sameCrowd
+}
+
+// pastBound is how far beyond its bound on requests in flight a pace must lie
+// to say nothing: further it cannot be raised, because it is not used up.
+const pastBound = 1.2
+
+func (t *Throttle) answered(class string, start, now time.Time) {
+	t.pace.meter.answered(now)
+	rate, strained := t.strain.answered(class, t.inFlight, start, now, t.cut)
+	if strained {
+		t.strained(rate, now)
+		return
+	}
+	limit, bounded := t.pace.perSecond()
+	switch could := t.strain.could().Seconds(); {
+	case !bounded:
+		t.window.answered(t.inFlight)
+	case could > 0 && limit*could > pastBound*t.window.bound:
+		t.pace.free()
+		t.window.free()
+	default:
+		if t.pace.raise(now, t.strain.could()) {
+			t.window.fit(limit * could)
+		}
+	}
+}
+
+// strained slows down a registry that takes long and answers that many a second.
+func (t *Throttle) strained(rate float64, now time.Time) {
+	asked, bounded := t.pace.perSecond()
+	switch {
+	case !bounded:
+		asked = min(2*rate, t.window.size/t.strain.could().Seconds())
+	case rate > draining*asked:
+		t.strain.forget()
+		return
+	case t.pace.raised:
+		rate = asked // it bore what it was asked before; the last step was too much
+	}
+	// A moment's standstill of this machine looks like strain and shows no
+	// rate, so one such sign halves the pace at most.
+	t.slow(asked, max(asked/2, paceCut*min(rate, asked)), now)
+}
+
+// draining: what answers that much more than it is asked is getting rid of a
+// queue.
+const draining = 1.05
+
+// slow bounds the pace after rate turned out to be too much. Nothing is learned
+// while the registry is closed.
+func (t *Throttle) slow(rate, to float64, now time.Time) {
+	from := now
+	if t.closed.After(now) {
+		from = t.closed
+	}
+	t.pace.slow(rate, to, from)
+	t.window.fit(to * t.strain.could().Seconds())
+	t.strain.forget()
+	t.cut = now.Add(aMoment)
+}
