@@ -92,7 +92,7 @@ func (a asking) Want(repo *inventory.Repository) inventory.Want {
 func finder(source config.Source, names *usage.Names, now time.Time) usage.Finder {
 	switch {
 	case source.Kubernetes != nil:
-		return kubernetes.Finder{Kubeconfig: source.Kubernetes.Kubeconfig, Context: source.Kubernetes.Context, Namespaces: source.Kubernetes.Namespaces}
+		return kubernetes.Finder{Kubeconfig: source.Kubernetes.Kubeconfig, Context: source.Kubernetes.Context, Namespaces: source.Kubernetes.Namespaces, Resources: source.Kubernetes.Resources}
 	case source.Docker != nil:
 		return docker.Finder{Host: source.Docker.Host, CertDir: source.Docker.CertDir}
 	case source.Files != nil:

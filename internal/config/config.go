@@ -69,6 +69,7 @@ type Source struct {
 type Kubernetes struct {
 	Kubeconfig, Context string
 	Namespaces          []string
+	Resources           []string // custom ones, each GROUP/VERSION/PLURAL
 }
 
 // List names a file of images that something else writes.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -129,6 +130,9 @@ func expand(path string) string {
 	return os.ExpandEnv(path)
 }
 
+// customResource is GROUP/VERSION/PLURAL as in the path of the Kubernetes API.
+var customResource = regexp.MustCompile(`^[a-z0-9.-]+/v[a-z0-9]+/[a-z0-9]+$`)
+
 const mostRemember = 365 * 24 * time.Hour
 
 func (d *decoder) inUse(n *yaml.Node) InUse {
@@ -168,6 +172,14 @@ func (d *decoder) source(n *yaml.Node) Source {
 				"kubeconfig": d.path(&s.Kubernetes.Kubeconfig),
 				"context":    d.text(&s.Kubernetes.Context),
 				"namespaces": d.texts(&s.Kubernetes.Namespaces, "namespaces"),
+				"resources": func(v *yaml.Node) {
+					d.texts(&s.Kubernetes.Resources, "resources")(v)
+					for i, resource := range s.Kubernetes.Resources {
+						if !customResource.MatchString(resource) {
+							d.problem(v.Content[i], "%q is no resource; write GROUP/VERSION/PLURAL, such as argoproj.io/v1alpha1/rollouts", resource)
+						}
+					}
+				},
 			})
 		}),
 		"docker": one(func(v *yaml.Node) {

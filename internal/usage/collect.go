@@ -175,7 +175,11 @@ func ask(ctx context.Context, finder Asked, opts Options) (Source, []Sighting) {
 		err = unread
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
-		err = cause
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, cause) {
+			err = cause
+		} else {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 	}
 	source.References = len(sightings)
 	source.Complete = err == nil

@@ -1,15 +1,21 @@
 package kubernetes
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	apps "k8s.io/api/apps/v1"
 	batch "k8s.io/api/batch/v1"
@@ -85,7 +91,7 @@ func startCluster(t *testing.T, spoil func(path, token string) int) Finder {
 		if token != "" {
 			_, _ = fmt.Sscanf(token, "at-%d", &at)
 		}
-		answer := map[string]any{"metadata": map[string]any{}, "items": items[at : at+1]}
+		answer := map[string]any{"kind": "List", "metadata": map[string]any{}, "items": items[at : at+1]}
 		if at+1 < len(items) {
 			answer["metadata"] = map[string]any{"continue": fmt.Sprintf("at-%d", at+1)}
 		}
@@ -97,7 +103,7 @@ func startCluster(t *testing.T, spoil func(path, token string) int) Finder {
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Finder{Kubeconfig: path, Context: "prod"}
+	return Finder{Kubeconfig: path, Context: "prod", pause: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }
 
 func find(t *testing.T, f Finder) ([]string, error) {
@@ -141,7 +147,7 @@ func TestAKindThatCannotBeListedIsAProblem(t *testing.T) {
 			}
 			return 0
 		}))
-		if err == nil || !strings.Contains(err.Error(), "403: spoiled") || strings.Contains(err.Error(), "hush") {
+		if err == nil || !strings.Contains(err.Error(), "403: spoiled") || !strings.Contains(err.Error(), "verbs: [list]") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s forbidden: err = %v", path, err)
 		}
 	}
@@ -174,5 +180,153 @@ func TestAClusterThatIsDownOrUnknown(t *testing.T) {
 		if _, err := find(t, f); err == nil {
 			t.Errorf("%+v: no error", f)
 		}
+	}
+}
+
+// A server that is busy is asked again, as long as it wants to be left alone; a
+// connection that breaks in the middle of a page brings nothing of that page,
+// and one that always breaks is a problem, not a short list.
+func TestABusyServerIsAskedAgain(t *testing.T) {
+	for name, spoil := range map[string]http.HandlerFunc{
+		"429": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusTooManyRequests)
+		},
+		"503": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) },
+		"reset": func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, `{"kind":"PodList","items":[{"metadata":{"name":"half"},"spec":{"containers":[{"image":"r.example.com/team/half:1"}]}},`)
+			panic(http.ErrAbortHandler)
+		},
+	} {
+		for _, times := range []int{2, 1000} {
+			left := times
+			f := behind(t, startCluster(t, nil), func(w http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != "/api/v1/pods" || left == 0 {
+					return false
+				}
+				left--
+				spoil(w, r)
+				return true
+			})
+			var pauses []time.Duration
+			f.pause = func(ctx context.Context, d time.Duration) error {
+				pauses = append(pauses, d)
+				return ctx.Err()
+			}
+			got, err := find(t, f)
+			if complete := err == nil && slices.Contains(got, "r.example.com/team/run:1 pod shop/cart"); complete != (times == 2) {
+				t.Errorf("%s %d times: %v", name, times, err)
+			}
+			if name == "429" && (len(pauses) == 0 || pauses[0] != 7*time.Second) {
+				t.Errorf("the server asked for 7 s and got %v", pauses)
+			}
+			if slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, "half") }) {
+				t.Errorf("%s: half a page was believed", name)
+			}
+		}
+	}
+}
+
+// behind puts a handler in front of a cluster that may answer instead of it.
+func behind(t *testing.T, f Finder, instead func(http.ResponseWriter, *http.Request) bool) Finder {
+	t.Helper()
+	text, err := os.ReadFile(f.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	origin := regexp.MustCompile(`http://[0-9.:]+`).FindString(string(text))
+	target, err := url.Parse(origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !instead(w, r) {
+			proxy.ServeHTTP(w, r)
+		}
+	}))
+	t.Cleanup(front.Close)
+	f.Kubeconfig = filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(f.Kubeconfig, []byte(strings.ReplaceAll(string(text), origin, front.URL)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// What answers 200 and is no list (a captive portal, a gateway) is no empty
+// cluster.
+func TestAnAnswerThatIsNoListIsAProblem(t *testing.T) {
+	for _, body := range []string{`{}`, `<html>`, `{"kind":"Status","status":"Success"}`, `{"kind":"PodList","items":[{"spec":7}]}`, ``} {
+		f := behind(t, startCluster(t, nil), func(w http.ResponseWriter, r *http.Request) bool {
+			if r.URL.Path == "/api/v1/pods" {
+				_, _ = io.WriteString(w, body)
+				return true
+			}
+			return false
+		})
+		if _, err := find(t, f); err == nil || !strings.Contains(err.Error(), "list pods") {
+			t.Errorf("%q: err = %v", body, err)
+		}
+	}
+}
+
+func TestCustomResourcesAreReadByName(t *testing.T) {
+	f := behind(t, startCluster(t, nil), func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/apis/argoproj.io/v1alpha1/rollouts" {
+			return false
+		}
+		_, _ = io.WriteString(w, `{"kind":"RolloutList","items":[{"metadata":{"namespace":"shop","name":"cart"},"spec":{"template":{"spec":{
+			"containers":[{"image":"r.example.com/team/rollout:1"},{"name":"no image"}],"initContainers":[{"image":"r.example.com/team/init:2"}]}},"image":{"repository":"x"}}}]}`)
+		return true
+	})
+	f.Resources = []string{"argoproj.io/v1alpha1/rollouts"}
+	got, err := find(t, f)
+	for _, want := range []string{"r.example.com/team/rollout:1 rollouts shop/cart", "r.example.com/team/init:2 rollouts shop/cart"} {
+		if err != nil || !slices.Contains(got, want) {
+			t.Errorf("not reported: %s (%v)", want, err)
+		}
+	}
+	f.Resources = []string{"other.io/v1/things"}
+	if _, err := find(t, f); err == nil || !strings.Contains(err.Error(), "does not serve this kind") {
+		t.Errorf("a kind that is not there: %v", err)
+	}
+}
+
+// Credentials may come from a program, which may be missing here. They are sent
+// over TLS only.
+func TestCredentialsFromAPlugin(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer hush" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"kind":"List","items":[]}`)
+	}))
+	t.Cleanup(server.Close)
+	for credentials, want := range map[string]string{
+		"token: hush":  "",
+		"token: other": "may have expired",
+		`exec: {apiVersion: client.authentication.k8s.io/v1, command: printf, interactiveMode: Never, args: ['{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"hush"}}']}`: "",
+		`exec: {apiVersion: client.authentication.k8s.io/v1, command: no-such-plugin, interactiveMode: Never, installHint: "Install it."}`:                                                                           "no-such-plugin not found",
+	} {
+		path := filepath.Join(t.TempDir(), "kubeconfig")
+		config := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: prod\nclusters: [{name: c, cluster: {server: %q, insecure-skip-tls-verify: true}}]\nusers: [{name: u, user: {%s}}]\ncontexts: [{name: prod, context: {cluster: c, user: u}}]\n", server.URL, credentials)
+		if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := Finder{Kubeconfig: path, pause: func(context.Context, time.Duration) error { return nil }}
+		if _, err := find(t, f); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: err = %v, want %q", credentials, err, want)
+		}
+	}
+}
+
+func TestTwoPartsOfAClusterHaveTwoNames(t *testing.T) {
+	names := map[string]bool{}
+	for _, f := range []Finder{{}, {Context: "a"}, {Kubeconfig: "a", Context: "b"}, {Kubeconfig: "c", Context: "b"}, {Context: "a", Namespaces: []string{"x"}}, {Context: "a", Namespaces: []string{"x", "y"}}} {
+		if names[f.Name()] {
+			t.Errorf("two are called %q", f.Name())
+		}
+		names[f.Name()] = true
 	}
 }

@@ -1,19 +1,21 @@
 package kubernetes
 
-import "strings"
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
 
 // The parts of Kubernetes objects that name images; everything else is left
 // unread. One shape serves all kinds, since their fields do not collide.
 type (
-	page struct {
-		Metadata struct{ Continue string } `json:"metadata"`
-		Items    []object                  `json:"items"`
+	metadata struct {
+		Namespace string `json:"namespace"`
+		Name      string `json:"name"`
 	}
 	object struct {
-		Metadata struct {
-			Namespace string `json:"namespace"`
-			Name      string `json:"name"`
-		} `json:"metadata"`
+		Metadata metadata  `json:"metadata"`
 		Spec     spec      `json:"spec"`
 		Template *template `json:"template"` // pod templates
 		Data     *struct { // controller revisions
@@ -54,6 +56,47 @@ type (
 		ImageID string `json:"imageID"`
 	}
 )
+
+func objectImages(raw []byte) (name, namespace string, images []string, err error) {
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return "", "", nil, err
+	}
+	return o.Metadata.Name, o.Metadata.Namespace, o.images(), nil
+}
+
+// customImages finds every text below a key "image", whatever the shape of the
+// object.
+func customImages(raw []byte) (name, namespace string, images []string, err error) {
+	var named struct {
+		Metadata metadata `json:"metadata"`
+	}
+	var anything any
+	if err := json.Unmarshal(raw, &named); err != nil {
+		return "", "", nil, err
+	}
+	if err := json.Unmarshal(raw, &anything); err != nil {
+		return "", "", nil, err
+	}
+	return named.Metadata.Name, named.Metadata.Namespace, imagesBelow(anything, nil), nil
+}
+
+func imagesBelow(node any, images []string) []string {
+	switch node := node.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(node)) {
+			if text, ok := node[key].(string); ok && key == "image" && text != "" {
+				images = append(images, text)
+			}
+			images = imagesBelow(node[key], images)
+		}
+	case []any:
+		for _, inner := range node {
+			images = imagesBelow(inner, images)
+		}
+	}
+	return images
+}
 
 func (o object) images() []string {
 	images := o.Spec.images()
