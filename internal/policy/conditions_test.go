@@ -343,8 +343,17 @@ func TestInUse(t *testing.T) {
 	expect(t, judge(true, "", other.Digest), "v1=remove v1-amd64=remove free=keep/in-use")
 	expect(t, judge(false, "v1", ""), "v1=keep/in-use free=hold")
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "v1=hold free=hold")
+	// An index in use whose images nobody needed to read hides nothing.
+	delete(w.repo.Manifests, child.Digest)
+	for i := range w.repo.Tags {
+		if w.repo.Tags[i].Name == "v1-amd64" {
+			w.repo.Tags = slices.Delete(w.repo.Tags, i, i+1)
+			break
+		}
+	}
+	expect(t, judge(true, "v1", ""), "v1=keep/in-use stable=keep/in-use free=remove")
 	// Who does not say which image may mean any.
-	expect(t, judge(true, "", ""), "v1=keep/in-use v1-amd64=keep/in-use free=keep/in-use")
+	expect(t, judge(true, "", ""), "v1=keep/in-use free=keep/in-use")
 	// What is used and could not be read may hang together with anything.
 	w.tag("odd", "").Problem = "503"
 	expect(t, judge(true, "odd", ""), "v1=hold free=hold odd=keep/in-use")

@@ -98,7 +98,8 @@ func (x *useIndex) down(manifests map[oci.Digest]*inventory.Manifest, digest oci
 		return
 	}
 	for _, child := range m.Children {
-		if add(x.below, child.Digest, used) {
+		leaf := manifests[child.Digest] == nil && oci.KindOf(child.MediaType) == oci.KindImage // an image lists nothing
+		if add(x.below, child.Digest, used) && !leaf {
 			x.down(manifests, child.Digest, used)
 		}
 	}
