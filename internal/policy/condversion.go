@@ -85,15 +85,22 @@ func (t *versionTest) mark(e *evaluation, r *rule, claimed []int32, _ []ranking,
 	}
 	lines := map[[3]uint64][]claim{}
 	for _, i := range claimed {
-		version, counts := t.candidate(e, r, int(i))
-		switch {
-		case counts && t.newest > 0 && !e.steady(int(i)):
-			marks[i] = markUnknown
-		case counts:
+		if version, counts := t.candidate(e, r, int(i)); counts {
 			lines[t.line(version)] = append(lines[t.line(version)], claim{i, version})
 		}
 	}
 	for _, line := range lines {
+		if t.newest > 0 {
+			isDate := func(c claim) bool { return e.dated(r, int(c.root), c.version) }
+			mixed := slices.ContainsFunc(line, func(c claim) bool { return !isDate(c) })
+			line = slices.DeleteFunc(line, func(c claim) bool {
+				placeless := !e.steady(int(c.root)) || mixed && isDate(c)
+				if placeless {
+					marks[c.root] = markUnknown
+				}
+				return placeless
+			})
+		}
 		slices.SortFunc(line, func(a, b claim) int { return b.version.Compare(a.version) })
 		place := 0
 		for k, c := range line {
@@ -109,7 +116,12 @@ func (t *versionTest) mark(e *evaluation, r *rule, claimed []int32, _ []ranking,
 
 func (t *versionTest) truth(e *evaluation, i int) Truth { return e.marks[t.marks][i].truth() }
 
-func (t *versionTest) missing(e *evaluation, i int) string { return unread(e, i) }
+func (t *versionTest) missing(e *evaluation, i int) string {
+	if e.steady(i) {
+		return factOrder
+	}
+	return unread(e, i)
+}
 
 func (t *versionTest) facts(*evaluation, int) map[string]any {
 	facts := map[string]any{}
@@ -129,6 +141,8 @@ func (t *versionTest) explain(e *evaluation, i int) (string, string, []Node) {
 		return "the tag is no version", "", nil
 	case version.Prerelease() != "" && !t.prereleases:
 		return version.String() + " is a pre-release", "", nil
+	case t.truth(e, i) == Unknown && e.steady(i):
+		return version.Original() + " may be a date and would outrank the other versions of the rule", "", nil
 	}
 	return "the version is " + version.String(), "", nil
 }

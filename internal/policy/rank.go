@@ -275,6 +275,7 @@ func (e *evaluation) nameKeys(r *rule, claimed []int32, spec rankSpec, keys []in
 				versions[c], known[c] = e.version(r, int(i))
 			}
 		}
+		e.withoutDates(r, claimed, versions, known)
 		number(versions, keys, known, (*semver.Version).Compare)
 	case byName:
 		tags := make([]string, len(claimed))
@@ -286,10 +287,10 @@ func (e *evaluation) nameKeys(r *rule, claimed []int32, spec rankSpec, keys []in
 		texts := make([]string, len(claimed))
 		digits := !spec.date
 		for c, i := range claimed {
-			if e.steady(int(i)) {
-				texts[c], known[c] = r.tags.Capture(e.roots[i].Name(), spec.group)
-			}
+			texts[c], known[c] = r.tags.Capture(e.roots[i].Name(), spec.group)
+			known[c] = known[c] && texts[c] != ""
 			digits = digits && (spec.number || !known[c] || order.IsNumber(texts[c]))
+			known[c] = known[c] && e.steady(int(i))
 		}
 		if !digits {
 			for c := range claimed {
@@ -325,6 +326,29 @@ func number[T any](values []T, keys []int64, known []bool, compare func(a, b T) 
 		}
 		keys[c] = n
 	}
+}
+
+// withoutDates takes their order from tags such as 2024.01.31 where the rule
+// claims other versions too: they would be newer than every release. Where the
+// writer of the policy captured the version, it is one.
+func (e *evaluation) withoutDates(r *rule, claimed []int32, versions []*semver.Version, known []bool) {
+	dated, others := make([]bool, len(claimed)), false
+	for c, i := range claimed {
+		version, ok := e.version(r, int(i))
+		dated[c] = ok && e.dated(r, int(i), version)
+		others = others || ok && !dated[c]
+	}
+	for c := range claimed {
+		if others && dated[c] {
+			versions[c], known[c] = nil, false
+		}
+	}
+}
+
+// dated says whether the tag of a root may be a date as well as a version.
+func (e *evaluation) dated(r *rule, i int, version *semver.Version) bool {
+	_, captured := r.tags.Capture(e.roots[i].Name(), "version")
+	return !captured && order.Dated(version)
 }
 
 // version reads the tag of a root as a version: what the rule's expression

@@ -25,6 +25,12 @@ func CapturedVersion(text string) (*semver.Version, bool) {
 	return version, err == nil
 }
 
+// Dated says whether a version may as well be a date: 2024.01.31 or 2024.1. Next
+// to other versions it would outrank every release.
+func Dated(v *semver.Version) bool {
+	return v.Major() >= 1970 && v.Major() < 2100 && v.Minor() >= 1 && v.Minor() <= 12 && v.Patch() <= 31
+}
+
 // Layouts in which dates stand in tags, the longest first.
 var layouts = []string{
 	time.RFC3339, "2006-01-02T15-04-05Z", "2006-01-02T15-04-05", "2006-01-02_15-04-05", "2006-01-02-15-04-05",
