@@ -17,6 +17,7 @@ import (
 var tagPool = []string{
 	"latest", "prod", "v1.0.0", "v1.0.1", "v1.1.0", "v1.1.0-rc.1", "v2.0.0", "1.2", "main-7", "main-10", "main-9",
 	"dev-3", "dev-20260101", "nightly-20260301", "nightly-20260302", "nightly-20260401", "pr-1", "pr-2", "20240131",
+	"2024.01.31", "2024.11", "v1.1.0-rc.2", "main-007", "nightly-20260230", "dev-18446744073709551617",
 }
 
 // instants that people and machines stamp images with, few enough to tie.
@@ -36,7 +37,7 @@ func genWorld(t *rapid.T) *world {
 	for i := range images {
 		m := w.image(fmt.Sprintf("image%d", i), stamp(t, "created"))
 		m.Labels = rapid.SampledFrom([]map[string]string{nil, {"hold": "true"}, {"quay.expires-after": "2w"}, {"ttl": "nonsense"}, {"ttl": "3d"}}).Draw(t, "labels")
-		m.Annotations = rapid.SampledFrom([]map[string]string{nil, {"stage": "prod"}, {"org.opencontainers.image.expires": "2026-05-01T00:00:00Z"}}).Draw(t, "annotations")
+		m.Annotations = rapid.SampledFrom([]map[string]string{nil, {"stage": "prod"}, {"org.opencontainers.image.expires": "2026-05-01T00:00:00Z"}, {"org.opencontainers.image.created": "2026-05-06T00:00:00Z"}}).Draw(t, "annotations")
 		m.Platforms = rapid.SampledFrom([][]oci.Platform{nil, {{OS: "linux", Architecture: "amd64"}}, {{OS: "linux", Architecture: "arm64", Variant: "v8"}}}).Draw(t, "platforms")
 		m.Bytes = rapid.SampledFrom([]int64{0, 10, 5_000_000}).Draw(t, "bytes")
 		m.ArtifactType = rapid.SampledFrom([]string{"", oci.MediaTypeConfig, "application/vnd.cncf.helm.config.v1+json"}).Draw(t, "artifact type")

@@ -1,0 +1,426 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// The oracle judges a repository a second time, as the page of semantics says
+// and as plainly as it can be said, and shares nothing with the package but the
+// text of the policy: conditions are drawn with their meaning beside it (see
+// oraclecond_test.go).
+
+// three is the oracle's truth.
+type three int
+
+const (
+	no three = iota
+	maybe
+	yes
+)
+
+func three3(known, value bool) three {
+	switch {
+	case !known:
+		return maybe
+	case value:
+		return yes
+	}
+	return no
+}
+
+// oracleRoot is a root with its facts, the zero time for what is not trusted.
+type oracleRoot struct {
+	tag                           string // "" for none
+	m                             *inventory.Manifest
+	pushed, created, seen, pulled time.Time
+	rule                          int
+}
+
+type oracle struct {
+	w         *world
+	zone      *time.Location
+	old       bool // unknown_age: old
+	ttl       string
+	roots     []*oracleRoot
+	pullsTell bool
+	uses      oracleUses
+	rules     []oracleRule
+	protect   []oracleItem
+}
+
+type oracleRule struct {
+	claims       func(tag string) bool // of tags
+	untagged     bool
+	captures     func(tag string) map[string]string
+	remove, keep []oracleItem
+	ageFrom      string
+}
+
+// oracleItem is a listed condition: its text, and what it means.
+type oracleItem struct {
+	text  string
+	means func(o *oracle, r *oracleRoot) three
+}
+
+// trusted times are between the first Docker and a day from now.
+func trusted(t time.Time) time.Time {
+	if t.Before(time.Date(2013, 3, 1, 0, 0, 0, 0, time.UTC)) || t.After(now.Add(24*time.Hour)) {
+		return time.Time{}
+	}
+	return t
+}
+
+func newest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
+
+// look finds the roots of the world and their facts.
+func (o *oracle) look() {
+	belongs := map[oci.Digest]bool{}
+	for _, m := range o.w.repo.Manifests {
+		for _, child := range m.Children {
+			belongs[child.Digest] = true
+		}
+	}
+	for i := range o.w.repo.Tags {
+		tag := &o.w.repo.Tags[i]
+		m := o.w.repo.Manifests[tag.Digest]
+		belongs[tag.Digest] = true
+		o.pullsTell = o.pullsTell || !trusted(tag.Pulled).IsZero()
+		if m.Subject == "" {
+			o.roots = append(o.roots, &oracleRoot{
+				tag: tag.Name, m: m, pushed: newest(trusted(tag.Pushed), trusted(m.Pushed)), created: o.builtAt(m),
+				seen: trusted(tag.Seen), pulled: newest(trusted(tag.Pulled), trusted(m.Pulled)), rule: -1,
+			})
+		}
+	}
+	for digest, m := range o.w.repo.Manifests {
+		if !belongs[digest] && m.Subject == "" {
+			o.roots = append(o.roots, &oracleRoot{m: m, pushed: trusted(m.Pushed), created: o.builtAt(m), pulled: trusted(m.Pulled), rule: -1})
+		}
+	}
+	o.pullsTell = o.pullsTell && o.w.repo.PullsRecorded
+	o.collapse()
+	for _, r := range o.roots {
+		for k, rule := range o.rules {
+			if r.tag == "" && rule.untagged || r.tag != "" && rule.claims(r.tag) {
+				r.rule = k
+				break
+			}
+		}
+	}
+}
+
+// builtAt is the build time of an image, or of the newest below an index, or
+// else what the annotation says.
+func (o *oracle) builtAt(m *inventory.Manifest) time.Time {
+	at := trusted(m.Created)
+	if len(m.Children) > 0 && at.IsZero() {
+		for _, child := range m.Children {
+			at = newest(at, o.builtAt(o.w.repo.Manifests[child.Digest]))
+		}
+	}
+	if text := m.Annotations["org.opencontainers.image.created"]; at.IsZero() && text != "" {
+		stamp, err := time.Parse(time.RFC3339, text)
+		if err == nil {
+			at = trusted(stamp)
+		}
+	}
+	return at
+}
+
+// collapse: nine of ten of at least ten roots pushed inside one minute.
+func (o *oracle) collapse() {
+	for _, first := range o.roots {
+		inside := 0
+		for _, r := range o.roots {
+			if !r.pushed.IsZero() && !first.pushed.IsZero() && !r.pushed.Before(first.pushed) && r.pushed.Sub(first.pushed) < time.Minute {
+				inside++
+			}
+		}
+		if len(o.roots) >= 10 && 10*inside >= 9*len(o.roots) {
+			for _, r := range o.roots {
+				r.pushed = time.Time{}
+			}
+			return
+		}
+	}
+}
+
+// age is the instant from which the age of a root counts; false: not known.
+func (o *oracle) age(r *oracleRoot) (time.Time, bool) {
+	from := ""
+	if r.rule >= 0 {
+		from = o.rules[r.rule].ageFrom
+	}
+	return o.ageFrom(r, from)
+}
+
+func (o *oracle) ageFrom(r *oracleRoot, from string) (time.Time, bool) {
+	at := map[string]time.Time{"": newest(r.pushed, r.created, r.seen), "pushed": r.pushed, "created": r.created, "seen": r.seen}[from]
+	return at, !at.IsZero()
+}
+
+// verdict follows the order of the page.
+func (o *oracle) verdict(r *oracleRoot) string {
+	any := func(items []oracleItem) three {
+		value := no
+		for _, it := range items {
+			value = max(value, it.means(o, r))
+		}
+		return value
+	}
+	if r.rule < 0 {
+		return "keep"
+	}
+	rule := o.rules[r.rule]
+	protect, keep, remove := any(o.protect), any(rule.keep), any(rule.remove)
+	switch {
+	case protect == yes, r.tag == "latest", keep == yes, remove == no:
+		return "keep"
+	case max(protect, keep) == maybe, remove == maybe:
+		return "hold"
+	}
+	return "remove"
+}
+
+// oracleUnit is what takes one place in an order.
+type oracleUnit struct {
+	key   any // time.Time, string, or the version as numbers
+	known bool
+	roots []*oracleRoot
+}
+
+// ranking is an order as a policy asks for it.
+type oracleOrder struct {
+	by, per string
+	tags    bool
+}
+
+func (s oracleOrder) text() string {
+	text := ""
+	if s.by != "" {
+		text += ", by: " + s.by
+	}
+	if s.per != "" {
+		text += ", per: " + s.per
+	}
+	if s.tags {
+		text += ", count: tags"
+	}
+	return text
+}
+
+// rank gives the units of the ranking that a root is in, and its own.
+func (o *oracle) rank(r *oracleRoot, s oracleOrder) (all []*oracleUnit, own *oracleUnit, roots int) {
+	group := func(x *oracleRoot) string {
+		if s.per == "" || x.tag == "" {
+			return ""
+		}
+		return o.rules[x.rule].captures(x.tag)[s.per]
+	}
+	units := map[string]*oracleUnit{}
+	for n, x := range o.roots {
+		if x.rule != r.rule || group(x) != group(r) {
+			continue
+		}
+		roots++
+		id := string(x.m.Digest)
+		if s.tags {
+			id = fmt.Sprint(n)
+		}
+		key, known := o.key(x, s.by)
+		u := units[id]
+		switch {
+		case u == nil:
+			u = &oracleUnit{key: key, known: known}
+			units[id] = u
+			all = append(all, u)
+		case known && u.known:
+			if oracleCompare(key, u.key) > 0 {
+				u.key = key
+			}
+		case timed(s.by): // the time of one of its tags is not known
+			u.known = false
+		case known:
+			u.key, u.known = key, true
+		}
+		u.roots = append(u.roots, x)
+		if x == r {
+			own = u
+		}
+	}
+	return all, own, roots
+}
+
+func timed(by string) bool {
+	return by == "" || by == "created" || by == "pushed" || by == "pulled"
+}
+
+// never is older than everything: an unknown age under unknown_age: old.
+var never = time.Time{}
+
+// key is where a root stands in an order.
+func (o *oracle) key(r *oracleRoot, by string) (any, bool) {
+	switch by {
+	case "", "created", "pushed":
+		at, known := o.age(r)
+		if by != "" {
+			at, known = o.ageFrom(r, by)
+		}
+		if !known && o.old {
+			return never, true
+		}
+		return at, known
+	case "pulled":
+		at, known := o.usedAt(r)
+		return at, known
+	case "name":
+		return naturalKey(r.tag), r.tag != ""
+	case "semver":
+		v, ok := oracleVersion(r.tag)
+		for _, x := range o.roots { // a date beside versions has no place
+			if other, version := oracleVersion(x.tag); x.rule == r.rule && version && ok && datish(v) && !datish(other) {
+				return nil, false
+			}
+		}
+		return v, ok
+	}
+	captured := o.rules[r.rule].captures(r.tag)[strings.Fields(strings.Trim(by, "{}"))[1]]
+	if strings.Contains(by, "date") {
+		at, err := time.ParseInLocation("20060102", captured, o.zone)
+		return at, err == nil
+	}
+	return naturalKey(captured), captured != ""
+}
+
+// oracleCompare orders keys of one kind.
+func oracleCompare(a, b any) int {
+	switch a := a.(type) {
+	case time.Time:
+		return a.Compare(b.(time.Time))
+	case oracleSemver:
+		return a.compare(b.(oracleSemver))
+	default:
+		return slices.Compare(a.([]string), b.([]string))
+	}
+}
+
+// among says whether a root is among the newest n.
+func (o *oracle) among(r *oracleRoot, s oracleOrder, n int) three {
+	all, own, roots := o.rank(r, s)
+	if roots <= n {
+		return yes
+	}
+	newer := 0
+	for _, u := range all {
+		if u.known && own.known && oracleCompare(u.key, own.key) > 0 {
+			newer++
+		}
+	}
+	return three3(own.known, newer < n)
+}
+
+// calendar says whether a root is the newest of one of the last n periods.
+func (o *oracle) calendar(r *oracleRoot, s oracleOrder, period string, n int) three {
+	all, own, _ := o.rank(r, s)
+	if !own.known {
+		return maybe
+	}
+	newestOf := map[string]time.Time{}
+	for _, u := range all {
+		if !u.known {
+			continue
+		}
+		at := u.key.(time.Time)
+		name := o.period(at, period)
+		if first, there := newestOf[name]; !there || at.After(first) {
+			newestOf[name] = at
+		}
+	}
+	var firsts []time.Time
+	for _, at := range newestOf {
+		firsts = append(firsts, at)
+	}
+	slices.SortFunc(firsts, func(a, b time.Time) int { return b.Compare(a) })
+	return three3(true, slices.ContainsFunc(firsts[:min(n, len(firsts))], own.key.(time.Time).Equal))
+}
+
+func (o *oracle) period(at time.Time, period string) string {
+	if at.Equal(never) {
+		return "never"
+	}
+	at = at.In(o.zone)
+	switch period {
+	case "hourly":
+		return at.Format("2006-01-02 15 -0700")
+	case "daily":
+		return at.Format("2006-01-02")
+	case "weekly":
+		monday := at.AddDate(0, 0, -(int(at.Weekday())+6)%7)
+		return monday.Format("2006-01-02")
+	case "monthly":
+		return at.Format("2006-01")
+	}
+	return at.Format("2006")
+}
+
+// plain takes manifests of unknown types out of a world: what they are, nobody
+// can say, and other tests are about that.
+func plain(w *world) {
+	for digest, m := range w.repo.Manifests {
+		if m.Kind == oci.KindUnknown {
+			delete(w.repo.Manifests, digest)
+			w.repo.Tags = slices.DeleteFunc(w.repo.Tags, func(tag inventory.Tag) bool { return tag.Digest == digest })
+		}
+	}
+}
+
+// TestOracle: random policies over the whole language, against the oracle.
+func TestOracle(t *testing.T) {
+	reached := map[string]bool{}
+	rapid.Check(t, func(t *rapid.T) {
+		w := genWorld(t)
+		evidence := genEvidence(t, w)
+		plain(w)
+		o, text := genOracle(t, w, evidence)
+		o.look()
+		o.uses = usesOf(evidence)
+		p, err := Parse("policy.yaml", []byte(text))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		for _, k := range slices.Concat(conditionKeys, nestingKeys, modifierKeys, ruleKeys, semverKeys, imageTagsKeys) {
+			reached[k.name] = reached[k.name] || strings.Contains(text, k.name+": ")
+		}
+		got := map[string]string{}
+		for _, d := range p.Evaluate(w.repo, evidence, now).Decisions {
+			got[cmp.Or(d.Root.Name(), string(d.Root.Digest))] = d.Verdict.String()
+		}
+		if len(got) != len(o.roots) {
+			t.Fatalf("%d roots, want %d", len(got), len(o.roots))
+		}
+		for _, r := range o.roots {
+			name := cmp.Or(r.tag, string(r.m.Digest))
+			if want := o.verdict(r); got[name] != want {
+				t.Errorf("%s: %s, want %s\n%s", name, got[name], want, text)
+			}
+		}
+	})
+	for name := range map[string]bool{"name": true, "repositories": true} {
+		delete(reached, name)
+	}
+	for _, k := range slices.Concat(conditionKeys, nestingKeys, modifierKeys, semverKeys, imageTagsKeys) {
+		if !reached[k.name] {
+			t.Errorf("no policy had %s", k.name)
+		}
+	}
+}
