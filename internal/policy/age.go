@@ -81,7 +81,7 @@ func (e *evaluation) created(i int) (int64, bool) {
 func (e *evaluation) createdOf(m *inventory.Manifest, depth int) (int64, bool) {
 	const deepest = 8
 	whole := m.Read && m.Problem == "" && m.ConfigProblem == "" && depth < deepest
-	own := e.trust(m.Created)
+	stamp := m.Created
 	var children int64
 	if m.Kind == oci.KindIndex {
 		for _, child := range m.Children {
@@ -96,12 +96,13 @@ func (e *evaluation) createdOf(m *inventory.Manifest, depth int) (int64, bool) {
 			}
 		}
 	}
-	for _, t := range []int64{own, children} {
-		if t != noTime {
-			return t, whole
-		}
+	if stamp.IsZero() && children != noTime {
+		return children, whole
 	}
-	return e.trust(oci.ParseTime(m.Annotations[oci.AnnotationCreated])), whole
+	if stamp.IsZero() {
+		stamp = oci.ParseTime(m.Annotations[oci.AnnotationCreated])
+	}
+	return e.trust(stamp), whole
 }
 
 // age is the instant that the age of a root is counted from.

@@ -120,22 +120,17 @@ func (o *oracle) look() {
 	}
 }
 
-// builtAt is the build time of an image, or of the newest below an index, or
-// else what the annotation says.
+// builtAt is the build time of an image, or of the newest below an index; the
+// annotation counts where there is none at all.
 func (o *oracle) builtAt(m *inventory.Manifest) time.Time {
-	at := trusted(m.Created)
-	if len(m.Children) > 0 && at.IsZero() {
-		for _, child := range m.Children {
-			at = newest(at, o.builtAt(o.w.repo.Manifests[child.Digest]))
-		}
+	at := m.Created
+	for _, child := range m.Children {
+		at = newest(at, o.builtAt(o.w.repo.Manifests[child.Digest]))
 	}
 	if text := m.Annotations["org.opencontainers.image.created"]; at.IsZero() && text != "" {
-		stamp, err := time.Parse(time.RFC3339, text)
-		if err == nil {
-			at = trusted(stamp)
-		}
+		at, _ = time.Parse(time.RFC3339, text)
 	}
-	return at
+	return trusted(at)
 }
 
 // collapse: nine of ten of at least ten roots pushed inside one minute.
