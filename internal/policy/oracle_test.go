@@ -280,7 +280,7 @@ func (o *oracle) key(r *oracleRoot, by string) (any, bool) {
 		at, known := o.usedAt(r)
 		return at, known
 	case "name":
-		return naturalKey(r.tag), r.tag != ""
+		return append(naturalKey(r.tag), "\x00"+r.tag), r.tag != "" // no two names are equal
 	case "semver":
 		v, ok := oracleVersion(r.tag)
 		for _, x := range o.roots { // a date beside versions has no place
