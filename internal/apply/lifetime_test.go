@@ -180,7 +180,7 @@ func (l *life) mishap(t *testing.T, req *apply.Request, kept archive.Archive) st
 		}
 		l.state.Fail(f)
 		return fmt.Sprintf("%+v", f)
-	case n < 6 && kept != nil: // the archive
+	case n < 5 && kept != nil: // the archive
 		wrong := &failing{Archive: kept, left: 1 + l.random.IntN(len(l.plan.Steps)+1), after: l.random.IntN(2) == 0}
 		if l.random.IntN(2) == 0 {
 			wrong.died = l.state.Die
@@ -189,7 +189,7 @@ func (l *life) mishap(t *testing.T, req *apply.Request, kept archive.Archive) st
 		return fmt.Sprintf("archive: %d more, after: %v, a crash: %v", wrong.left, wrong.after, wrong.died != nil)
 	case n < 7: // a read, of the registry itself or for the archive
 		f := fault.Fault{
-			Op: []call.Op{call.Head, call.Manifest, call.Blob, call.Tags}[l.random.IntN(4)], Nth: 1 + l.random.IntN(30),
+			Op: []call.Op{call.Head, call.Manifest, call.Blob, call.Blob, call.Blob, call.Tags}[l.random.IntN(6)], Nth: 1 + l.random.IntN(20),
 			Kind: []fault.Kind{fault.Refuse, fault.CrashBefore, fault.CrashAfter}[l.random.IntN(3)],
 		}
 		l.faulty(req, f)

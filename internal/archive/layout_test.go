@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -176,4 +177,57 @@ func TestDamageInTheLayoutIsFound(t *testing.T) {
 	if err := errors.Join(err, content.Close()); err != nil || int64(len(body)) != size {
 		t.Errorf("%d of %d bytes, %v", len(body), size, err)
 	}
+}
+
+// Two runs may have removed different images under one name: it means the
+// later one, and the other is found by its digest. What another tool has put
+// into the layout stays in its index.
+func TestNamesInTheIndexMeanOneImage(t *testing.T) {
+	reg, index, entry := stocked()
+	dir := t.TempDir()
+	if _, err := oras.Copy(t.Context(), foreign(t), "theirs", must(orasoci.New(dir)), "theirs", oras.DefaultCopyOptions); err != nil {
+		t.Fatal(err)
+	}
+	child := reg.World().Repositories["app"].Manifests[index.Children[0].Digest]
+	older, newer := entry, entry
+	older.Run, older.Manifest = run1, child.RawManifest
+	newer.Run = run2
+	l := open(t, dir)
+	if err := errors.Join(l.Keep(t.Context(), older, reg.Reader()), l.Keep(t.Context(), newer, reg.Reader()), l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Manifests []ocispec.Descriptor
+	}
+	if err := json.Unmarshal(must(os.ReadFile(filepath.Join(dir, "index.json"))), &got); err != nil {
+		t.Fatal(err)
+	}
+	named := map[string][]string{}
+	for _, d := range got.Manifests {
+		name := d.Annotations[ocispec.AnnotationRefName]
+		named[name] = append(named[name], d.Digest.String())
+	}
+	if diff := cmp.Diff([]string{string(index.Digest)}, named["a.example:5000/app:v1"]); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{string(child.Digest)}, named[""]); diff != "" {
+		t.Error(diff)
+	}
+	if len(named["theirs"]) != 1 {
+		t.Errorf("the index lost what was there before: %v", named)
+	}
+}
+
+// foreign is an image of another tool.
+func foreign(t *testing.T) *memory.Store {
+	t.Helper()
+	store := memory.New()
+	d, err := oras.PackManifest(t.Context(), store, oras.PackManifestVersion1_1, "application/vnd.example", oras.PackManifestOptions{})
+	if err == nil {
+		err = store.Tag(t.Context(), d, "theirs")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
 }

@@ -111,3 +111,27 @@ func TestAFileWithSomethingElseIsRefused(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// What a killed process did not put into the index, the next one does before
+// anything else.
+func TestTheIndexIsRightAfterACrash(t *testing.T) {
+	reg, index, entry := stocked()
+	entry.Run = run1
+	file := filepath.Join(t.TempDir(), "a.tar")
+	a := must(archive.OpenTar(file))
+	for entry.Seq = range 4 { // more than the index is written for
+		if err := a.Keep(t.Context(), entry, reg.Reader()); err != nil {
+			t.Fatal(err)
+		}
+		entry.Tags = []string{"w" + strings.Repeat("x", entry.Seq)}
+	}
+	unlock(t, file+".lock")
+	if _, err := archive.OpenTar(file); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"v1", "v1.0", "w", "wx", "wxx"} {
+		if d, err := orasReads(t, file, "a.example:5000/app:"+name); err != nil || d.Digest.String() != string(index.Digest) {
+			t.Errorf("%s: %v, %v", name, d, err)
+		}
+	}
+}
