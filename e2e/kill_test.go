@@ -16,13 +16,20 @@ import (
 )
 
 // An apply that is killed at random moments, again and again, ends where an
-// undisturbed one does; in between nothing that stays is damaged.
+// undisturbed one does; in between nothing that stays is damaged. With an
+// archive everything comes back after the registry's garbage collection and the
+// loss of the state, by an undo that is killed too.
 func TestKilledAnywhereAndResumed(t *testing.T) {
 	for seed := range seeds(t) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 23))
-			host := live.Distribution(t, server.Options{}).Host
-			w := world.FromSeed(seed, world.Options{Fallback: true, Images: 25})
+			storage := server.NewStorage()
+			host := live.Distribution(t, server.Options{Storage: storage}).Host
+			kept := [...]string{"", "oci:" + filepath.Join(t.TempDir(), "kept"), "tar:" + filepath.Join(t.TempDir(), "kept.tar"), "elsewhere"}[seed%4]
+			if kept == "elsewhere" {
+				kept = live.Distribution(t, server.Options{}).Host + "/kept/" + host[len("127.0.0.1:"):]
+			}
+			w := world.FromSeed(seed, world.Options{Fallback: true, Images: 25, Whole: true})
 			if err := w.Push(t.Context(), host); err != nil {
 				t.Fatal(err)
 			}
@@ -38,41 +45,63 @@ func TestKilledAnywhereAndResumed(t *testing.T) {
 				t.Fatalf("plan: exit %d: %s%s", code, out, problems)
 			}
 
-			args := []string{"apply", file, "--yes"}
-			for range 6 {
-				command := exec.CommandContext(t.Context(), program, append(args, "--state", k.state)...)
-				command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(k.state)}
-				if err := command.Start(); err != nil {
-					t.Fatal(err)
-				}
-				kill := time.AfterFunc(time.Duration(random.IntN(90))*time.Millisecond, func() { _ = command.Process.Kill() })
-				err := command.Wait()
-				if kill.Stop() && err == nil {
-					break // it was faster
-				}
+			holds := func(what string, want world.Expectation) {
+				t.Helper()
 				after, err := world.Read(t.Context(), host, w.Digests())
 				if err != nil {
 					t.Fatal(err)
 				}
+				for _, problem := range world.Check(before, after, want) {
+					t.Errorf("%s: %s", what, problem)
+				}
+			}
+			args := []string{"apply", file, "--yes"}
+			if kept != "" {
+				args = append(args, "--archive", kept)
+			}
+			id := ""
+			for range 6 {
+				if !k.killed(time.Duration(random.IntN(150))*time.Millisecond, args...) {
+					break // it was faster
+				}
 				halfway := expected
 				halfway.Partial = true
-				for _, problem := range world.Check(before, after, halfway) {
-					t.Errorf("after a kill: %s", problem)
-				}
+				holds("after a kill", halfway)
 				if runs := lines(t, must(t, k, "runs", "--format", "json")); len(runs) > 0 {
 					args = []string{"apply", "--resume", runs[0].ID, "--yes"}
 				}
 			}
-			if out, problems, code := k.run(args...); code != 0 {
-				t.Errorf("%v: exit %d: %s%s", args, code, out, problems)
+			must(t, k, args...)
+			holds("in the end", expected)
+			for _, run := range lines(t, must(t, k, "runs", "--format", "json")) {
+				id = run.ID // the first of them: a second one found everything gone
 			}
-			after, err := world.Read(t.Context(), host, w.Digests())
-			if err != nil {
-				t.Fatal(err)
+			if kept == "" || id == "" {
+				return
 			}
-			for _, problem := range world.Check(before, after, expected) {
-				t.Error(problem)
+			live.Collect(t, storage, false)
+			k = newKeeper(t) // the state is lost
+			args = []string{"undo", id, "--archive", kept, "--yes"}
+			for range 3 {
+				if !k.killed(time.Duration(random.IntN(150))*time.Millisecond, args...) {
+					break
+				}
 			}
+			must(t, k, append(args, "--verify", "blobs")...)
+			holds("put back", world.Expectation{})
 		})
 	}
+}
+
+// killed runs the program and kills it after a time. It says whether it did.
+func (k keeper) killed(after time.Duration, args ...string) bool {
+	k.t.Helper()
+	command := exec.CommandContext(k.t.Context(), program, append(args, "--state", k.state)...)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(k.state)}
+	if err := command.Start(); err != nil {
+		k.t.Fatal(err)
+	}
+	kill := time.AfterFunc(after, func() { _ = command.Process.Kill() })
+	err := command.Wait()
+	return !kill.Stop() || err != nil
 }

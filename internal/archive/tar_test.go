@@ -48,7 +48,11 @@ func TestATarFileThatWasCutOffAnywhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole := must(os.ReadFile(file))
+	cuts := []int{384, 512, 513, 540, 1024, 1536}
 	for cut := 0; cut <= len(whole); cut += 331 {
+		cuts = append(cuts, cut)
+	}
+	for _, cut := range cuts {
 		for what, tail := range map[string]string{"": "", "zeros": strings.Repeat("\x00", 700), "rubbish": strings.Repeat("\xa5", 700)} {
 			torn := filepath.Join(dir, "torn.tar")
 			if err := os.WriteFile(torn, append(whole[:cut:cut], tail...), 0o600); err != nil {
