@@ -71,6 +71,9 @@ func translate(path string, err error) error {
 	case sqlite3.SQLITE_FULL:
 		kind = ErrFull
 	}
+	if lite.Code() == sqlite3.SQLITE_IOERR_SHMSIZE { // how a full disk shows first, where the log is shared
+		kind = ErrFull
+	}
 	return &Error{Path: path, Kind: kind, Err: err}
 }
 
