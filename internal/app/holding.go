@@ -39,7 +39,7 @@ func (r rules) Evaluate(repo *inventory.Repository, evidence *usage.Evidence, no
 	if !holds(repo) {
 		return r.Policy.Evaluate(repo, evidence, now)
 	}
-	report := policy.Report{Repository: repo.Name, Policy: -1}
+	report := policy.Report{Repository: repo.Name, Policy: ownPolicy}
 	asked := 0
 	for _, root := range repo.Roots() {
 		d := policy.Decision{Root: root}
@@ -56,6 +56,18 @@ func (r rules) Evaluate(repo *inventory.Repository, evidence *usage.Evidence, no
 		})
 	}
 	return report
+}
+
+// ownPolicy stands for the rules of archives and holding repositories.
+const ownPolicy = -2
+
+// Settings are those of the policy that governs. What leaves quarantine was
+// counted when it went there, and nobody pushes there but regkeep.
+func (r rules) Settings(index int) policy.Settings {
+	if index == ownPolicy {
+		return policy.Settings{Exempt: true, MaxShare: 1}
+	}
+	return r.Policy.Settings(index)
 }
 
 // release decides about one root of a holding repository or an archive.

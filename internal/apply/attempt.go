@@ -182,10 +182,11 @@ func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journ
 	if raw, early := a.kept[a.Seq]; early {
 		return &raw, "", "", nil
 	}
-	if a.Action == plan.DeleteComponent && a.Place == "" {
+	whole := a.Place != "" || a.Quarantine != ""
+	if a.Action == plan.DeleteComponent && !whole {
 		return nil, "", "", nil
 	}
-	stays := a.Action == plan.Untag && len(a.Siblings) > 0 && a.Place == ""
+	stays := a.Action == plan.Untag && len(a.Siblings) > 0 && !whole
 	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {
 		return nil, "", "", nil
 	}
@@ -218,15 +219,41 @@ func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManife
 	entry := archive.Entry{
 		Run: r.id, Seq: s.Seq, Registry: r.registry, Repository: r.name, Manifest: raw, Tags: slices.Compact(tags), At: r.Now(),
 	}
-	for _, info := range r.Plan.Header.Registries {
-		if info.Name == r.registry {
-			entry.URL, entry.Kind = info.URL, info.Kind
-		}
-	}
+	info := r.info()
+	entry.URL, entry.Kind = info.URL, info.Kind
 	if err := r.Archive.Keep(ctx, entry, r.reader); err != nil {
 		return fmt.Errorf("step %d: the archive could not be written, so nothing more is done: %w", s.Seq, err)
 	}
+	if s.Quarantine == "" {
+		return nil
+	}
+	if err := r.holding(s.Quarantine).For(s.For).Keep(ctx, entry, r.reader); err != nil {
+		return fmt.Errorf("step %d: quarantine: %w", s.Seq, err)
+	}
 	return nil
+}
+
+// info is the registry as the plan has it.
+func (r *repository) info() registry.Info {
+	for _, info := range r.Plan.Header.Registries {
+		if info.Name == r.registry {
+			return info
+		}
+	}
+	return registry.Info{Name: r.registry}
+}
+
+// holding is a holding repository on the same registry.
+func (r *repository) holding(name string) *archive.Repository {
+	return archive.NewRepository(r.info(), name, r.reader, r.mutator)
+}
+
+// content is where a plan that restores finds what it puts back.
+func (a *attempt) content() Archive {
+	if a.Quarantine == "" {
+		return a.Archive
+	}
+	return archive.Stack{a.Archive, a.holding(a.Quarantine)}
 }
 
 // archiveAttachments keeps the attachments before their subjects go: some

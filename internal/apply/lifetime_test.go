@@ -57,19 +57,22 @@ type life struct {
 // everything back, byte for byte.
 func TestLivesWithCrashesEverywhere(t *testing.T) {
 	names := slices.Sorted(maps.Keys(vendors))
-	kinds := []string{"state", "oci", "tar", "repository"}
+	kinds := []string{"state", "oci", "tar", "repository", "quarantine"}
 	crashes := 0
 	for seed := range lifetimes(t) {
 		kind := kinds[seed%uint64(len(kinds))]
 		t.Run(fmt.Sprintf("%d %s", seed, kind), func(t *testing.T) {
-			l := newLife(t, seed, kind, vendors[names[int(seed/4)%len(names)]])
+			l := newLife(t, seed, kind, vendors[names[int(seed/5)%len(names)]])
 			l.carryOut(t, l.plan, func(t *testing.T, what string, partial bool) { l.check(t, what, partial) })
-			if kind != "state" {
+			alone := kind != "state" && kind != "quarantine"
+			if alone {
 				l.everythingIsArchived(t)
-				l.collectGarbage()
 				l.state = applytest.NewState(applytest.Failure{}) // lost
 			}
-			restore := l.planUndo(t, kind != "state")
+			if kind != "state" {
+				l.collectGarbage()
+			}
+			restore := l.planUndo(t, alone)
 			l.carryOut(t, restore, func(t *testing.T, what string, partial bool) { l.checkReturned(t, what, partial) })
 			crashes += l.crashes
 		})
@@ -102,6 +105,11 @@ func newLife(t *testing.T, seed uint64, kind string, options memory.Options) *li
 	}
 	dir := t.TempDir()
 	switch kind {
+	case "quarantine":
+		for i := range l.plan.Steps {
+			step := &l.plan.Steps[i]
+			step.Quarantine, step.For = "quarantine/"+step.Repository, "14d"
+		}
 	case "oci":
 		l.open = func() archive.Archive { a, err := archive.OpenLayout(dir); return must(a, err) }
 		l.crash = unlock(filepath.Join(dir, "regkeep.lock"))
@@ -320,7 +328,9 @@ func (l *life) planUndo(t *testing.T, alone bool) *plan.Plan {
 		req.Archive = a
 	} else {
 		for _, run := range l.state.Runs() {
-			req.Run = run
+			if run.PlanID == l.plan.Header.ID {
+				req.Run = run
+			}
 		}
 		req.Plan, req.Entries = l.plan, l.state.Archived(req.Run.ID)
 		req.State = journal.Replay(l.state.Entries(req.Run.ID))

@@ -47,11 +47,7 @@ func newRepository(e *executor, registryName, name string) *repository {
 		executor: e, registry: registryName, name: name, reader: given.Reader, mutator: given.Mutator,
 		guarded: map[oci.Digest]guardian{}, gone: map[oci.Digest]bool{}, kept: map[int]oci.RawManifest{},
 	}
-	for _, info := range e.Plan.Header.Registries {
-		if info.Name == registryName {
-			r.can = info.Capabilities
-		}
-	}
+	r.can = r.info().Capabilities
 	return r
 }
 

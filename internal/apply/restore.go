@@ -23,7 +23,7 @@ func (a *attempt) putManifest(ctx context.Context) (journal.Status, string, erro
 	if before.Digest != "" {
 		return a.there()
 	}
-	raw, err := a.Archive.Manifest(ctx, a.Digest)
+	raw, err := a.content().Manifest(ctx, a.Digest)
 	if errors.Is(err, archive.ErrNotKept) {
 		return journal.Failed, "its bytes are not in the archive", nil
 	}
@@ -117,7 +117,7 @@ func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Stat
 		if there {
 			continue
 		}
-		content, size, err := a.Archive.Blob(ctx, blob.Digest)
+		content, size, err := a.content().Blob(ctx, blob.Digest)
 		if errors.Is(err, archive.ErrNotKept) {
 			missing = append(missing, string(blob.Digest))
 			continue

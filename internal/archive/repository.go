@@ -54,6 +54,13 @@ func NewRepository(info registry.Info, repository string, reader registry.Reader
 	return &Repository{registry: info, name: repository, reader: reader, adder: adder, here: map[oci.Digest]bool{}}
 }
 
+// For makes the archive one that holds images for a time only, which its tags
+// say by themselves.
+func (r *Repository) For(long string) *Repository {
+	r.suffix = ".for-" + long
+	return r
+}
+
 // recordType is the artifact type of records.
 const recordType = "application/vnd.regkeep.entry.v1"
 

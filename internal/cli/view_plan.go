@@ -165,6 +165,8 @@ func (t tagSteps) note(line plan.Verdict) string {
 	switch {
 	case !found:
 		return ""
+	case step.Quarantine != "":
+		return fmt.Sprintf("; held in %s for %s", step.Quarantine, step.For)
 	case step.Action == plan.OverwriteTag:
 		return "; the tag is overwritten and that deleted, the image stays"
 	case step.Action == plan.Untag && len(step.Siblings) > 0:

@@ -116,6 +116,9 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	var doomed map[oci.Digest]bool
 	if len(gaps) == 0 {
 		doomed = b.plan(p, repo, &report, settings)
+		if settings.Exempt {
+			p.rootTags, p.removals, p.untagged = 0, 0, 0
+		}
 		p.limit(settings, b.opts)
 		gaps = slices.Concat(b.gaps[repo.Registry], b.gaps[""])
 	}
@@ -194,6 +197,7 @@ func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Repor
 	}
 	w := &planner{part: p, graph: g, can: can, settings: settings, archived: b.opts.Archived}
 	w.plan()
+	w.intoQuarantine()
 	for i := range p.steps {
 		p.steps[i].Type, p.steps[i].Registry, p.steps[i].Repository = "step", p.registry, p.repository
 	}

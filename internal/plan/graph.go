@@ -7,6 +7,7 @@ import (
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/policy/duration"
 )
 
 // graph says what becomes of every manifest of a repository when the removed
@@ -26,6 +27,8 @@ type graph struct {
 	attachments map[oci.Digest][]oci.Digest // what hangs on it
 	subjects    map[oci.Digest][]oci.Digest // what it hangs on
 
+	quarantined map[oci.Digest]duration.Duration // what goes into quarantine, and how long
+
 	orphans  map[oci.Digest]bool       // attachments whose subject is not there
 	stuck    map[oci.Digest]oci.Digest // what leads to something that could not be read, and to what
 	survives map[oci.Digest]bool
@@ -37,7 +40,8 @@ func newGraph(repo *inventory.Repository, report *policy.Report, components bool
 		repo: repo, components: components,
 		verdicts: map[string]policy.Verdict{}, removed: map[oci.Digest]bool{}, tags: map[oci.Digest][]int{},
 		parents: map[oci.Digest][]oci.Digest{}, attachments: map[oci.Digest][]oci.Digest{}, subjects: map[oci.Digest][]oci.Digest{},
-		orphans: map[oci.Digest]bool{}, stuck: map[oci.Digest]oci.Digest{},
+		quarantined: map[oci.Digest]duration.Duration{},
+		orphans:     map[oci.Digest]bool{}, stuck: map[oci.Digest]oci.Digest{},
 		survives: map[oci.Digest]bool{}, doomed: map[oci.Digest]bool{},
 	}
 	for i := range report.Decisions {
@@ -53,7 +57,31 @@ func newGraph(repo *inventory.Repository, report *policy.Report, components bool
 		}
 	}
 	g.link()
+	for i := range report.Decisions {
+		if d := &report.Decisions[i]; d.Verdict == policy.Remove && !d.Quarantine.Zero() {
+			g.quarantine(d.Root.Digest, d.Quarantine)
+		}
+	}
 	return g
+}
+
+// quarantine marks a manifest with what is below and attached to it. Where
+// several rules say how long, the longest holds.
+func (g *graph) quarantine(top oci.Digest, long duration.Duration) {
+	for stack := []oci.Digest{top}; len(stack) > 0; {
+		digest := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if known, marked := g.quarantined[digest]; marked && known.Rough() >= long.Rough() {
+			continue
+		}
+		g.quarantined[digest] = long
+		if m := g.repo.Manifests[digest]; m != nil {
+			for _, child := range m.Children {
+				stack = append(stack, child.Digest)
+			}
+		}
+		stack = append(stack, g.attachments[digest]...)
+	}
 }
 
 // link collects the edges, each list sorted.

@@ -116,6 +116,11 @@ type Step struct {
 	// Replaces is what the tag of a put-tag step points at and may lose; "": the
 	// tag must not exist.
 	Replaces oci.Digest `json:"replaces,omitempty"`
+	// Quarantine is the holding repository that a removed image is copied into
+	// first, with everything below it, and For how long it stays there. In a plan
+	// that restores, it is where content lies.
+	Quarantine string `json:"quarantine,omitempty"`
+	For        string `json:"for,omitempty"`
 	// Handle is the adapter's own name of the tag (registry.Tag.Handle).
 	Handle string `json:"handle,omitempty"`
 }

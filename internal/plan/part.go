@@ -119,7 +119,7 @@ func (p *planner) untag(tag *inventory.Tag) {
 
 func (p *planner) tagStep(tag *inventory.Tag, action Action, why string) {
 	undo := UndoFull // what it pointed at stays
-	if action == DeleteComponent && !p.archived || action == Untag && !p.survives[tag.Digest] {
+	if !p.archived && (action == DeleteComponent || action == Untag && !p.survives[tag.Digest]) {
 		undo = UndoUntilGC
 	}
 	if why == whyRoot {

@@ -83,7 +83,7 @@ func (e *evaluation) decide(i int) Decision {
 	case doubt != nil:
 		d.Verdict, d.Reasons = Hold, e.reason(doubt, i, Unknown, false)
 	case due != nil:
-		d.Verdict, d.Reasons = Remove, e.reason(due, i, True, false)
+		d.Verdict, d.Reasons, d.Quarantine = Remove, e.reason(due, i, True, false), r.quarantine
 	default:
 		d.Verdict, d.Reasons = Hold, e.reason(dueDoubt, i, Unknown, false)
 	}

@@ -25,6 +25,9 @@ func (p *Policy) canonical() string {
 		g.settings.canonical(&b)
 		for _, r := range g.rules {
 			fmt.Fprintf(&b, "rule %s untagged %t age_from %s old %t\n", r.tags, r.untagged, r.ageFrom, r.unknownOld)
+			if !r.quarantine.Zero() {
+				fmt.Fprintf(&b, "quarantine %s\n", r.quarantine)
+			}
 			canonicalItems(&b, "remove", r.remove)
 			canonicalItems(&b, "keep", r.keep)
 		}

@@ -45,6 +45,8 @@ type rule struct {
 	remove, keep []*item
 	ageFrom      source
 	unknownOld   bool
+	// quarantine is how long what goes is held; zero: not at all.
+	quarantine duration.Duration
 
 	// rankings are the orders that conditions of the rule look into, each
 	// computed once; marked are conditions that are worked out for all roots of

@@ -145,6 +145,7 @@ func (c *compiler) rule(v *document.Value, set settings) *rule {
 	if unknown := v.Field("unknown_age"); unknown != nil {
 		r.unknownOld = c.choice(unknown, ruleKeys, "unknown_age") == "old"
 	}
+	c.quarantine(v, r)
 	if remove := v.Field("remove"); remove != nil {
 		r.remove = c.itemList(remove, scope{where: inRemove, rule: r})
 	}
@@ -152,6 +153,20 @@ func (c *compiler) rule(v *document.Value, set settings) *rule {
 		r.keep = c.itemList(keep, scope{where: inKeep, rule: r})
 	}
 	return r
+}
+
+// quarantine reads what becomes of what goes.
+func (c *compiler) quarantine(v *document.Value, r *rule) {
+	action, long := v.Field("action"), v.Field("for")
+	holds := action != nil && c.choice(action, ruleKeys, "action") == "quarantine"
+	switch {
+	case holds && long == nil:
+		c.problem(action, "", "quarantine needs to know how long: write for: 14d beside it")
+	case !holds && long != nil:
+		c.problem(long, "", "for says how long images stay in quarantine: write action: quarantine beside it")
+	case holds:
+		r.quarantine = c.duration(long, "for", false)
+	}
 }
 
 // everythingShielded refuses a rule that removes everything with nothing

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy/document"
 )
 
@@ -53,6 +54,10 @@ func (c *compiler) setting(name string, v *document.Value, s *settings) {
 		s.Overwrite = c.choice(v, settingKeys, name) == "overwrite"
 	case "unknown_age":
 		s.unknownOld = c.choice(v, settingKeys, name) == "old"
+	case "quarantine":
+		if s.Quarantine = c.text(v, name); !oci.ValidRepository(s.Quarantine) {
+			c.problem(v, "", "quarantine: %q cannot begin the name of a repository", v.Text)
+		}
 	case "expiry_label":
 		s.expiryLabel = c.text(v, name)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/policy/duration"
 )
 
 // Verdict is what a policy says about a root.
@@ -41,6 +42,9 @@ type Decision struct {
 	// Age facts that were used: At is zero when the age is unknown.
 	At      time.Time
 	AgeFrom string // pushed, created, seen; "" when unknown
+	// Quarantine is how long a removed root is held in a holding repository;
+	// zero: not at all.
+	Quarantine duration.Duration
 }
 
 // Report is the outcome for one repository: one decision per root, in the

@@ -25,9 +25,14 @@ type Settings struct {
 	RemoveOrphans bool
 	// Overwrite allows the placeholder way of removing a tag.
 	Overwrite bool
+	// Quarantine is how the names of holding repositories begin.
+	Quarantine string
+	// Exempt: what goes here was counted already, when it went into quarantine.
+	// No policy says so.
+	Exempt bool
 }
 
 // DefaultSettings are in force where nothing is written.
 func DefaultSettings() Settings {
-	return Settings{Grace: 24 * time.Hour, Floor: 1, MaxShare: 0.5}
+	return Settings{Grace: 24 * time.Hour, Floor: 1, MaxShare: 0.5, Quarantine: "quarantine"}
 }

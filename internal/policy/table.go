@@ -90,6 +90,7 @@ var settingKeys = []key{
 	{name: "attachments", kind: kindOrphans, summary: "What happens to attachments whose subject is gone: `keep` or `remove`. Default keep.", example: "attachments: {orphans: remove}"},
 	{name: "untag", kind: kindChoice, choices: []string{"native", "overwrite"}, summary: "Whether a tag may be removed by overwriting it with a placeholder where the registry cannot delete a tag. Default native.", example: "untag: overwrite"},
 	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, summary: "What an image without a trusted time is: held, or older than everything. An image that could not be read is always held. Default hold.", example: "unknown_age: old"},
+	{name: "quarantine", kind: kindText, summary: "How the names of holding repositories begin, in which `action: quarantine` keeps images: on the same registry, and on Nexus in the same Nexus repository. Default quarantine.", example: "quarantine: held/back"},
 	{name: "expiry_label", kind: kindText, summary: "One more label or annotation that says when an image expires.", example: "expiry_label: com.example.ttl"},
 }
 
@@ -104,6 +105,8 @@ var ruleKeys = []key{
 	{name: "untagged", kind: kindBool, summary: "Whether the rule claims untagged manifests (that are neither children nor attachments) too.", example: "untagged: true"},
 	{name: "remove", kind: kindItems, summary: "Conditions of which any makes a root go, unless something keeps it. A rule without them keeps all that it claims.", example: "remove: [{older_than: 30d}]"},
 	{name: "keep", kind: kindItems, summary: "Conditions of which any makes a root stay.", example: "keep: [{newest: 5}]"},
+	{name: "action", kind: kindChoice, choices: []string{"remove", "quarantine"}, summary: "What becomes of images that go: `remove` removes them; `quarantine` first copies them whole into a holding repository, from which they are removed after `for`, unless somebody pulled them there. `regkeep undo` brings them back at any time in between. Default remove.", example: "action: quarantine, for: 14d"},
+	{name: "for", kind: kindDuration, summary: "How long images stay in quarantine. Needed there, and only there.", example: "action: quarantine, for: 14d"},
 	{name: "age_from", kind: kindChoice, choices: []string{"pushed", "created", "seen"}, summary: "The one time that ages of this rule are counted from. Default: the latest trusted one.", example: "age_from: pushed"},
 	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, summary: "As the setting, for this rule.", example: "unknown_age: old"},
 	{name: "name", kind: kindText, summary: "A name for people.", example: "name: releases"},

@@ -19,9 +19,11 @@ type restoration struct {
 	place
 	want   *want
 	reader registry.Reader
-	plan   *plan.Plan
-	back   map[oci.Digest]bool // there, or will be; false: cannot be
-	blobs  map[oci.Digest]bool // there, or in the archive
+	// content has what was kept whole; nil where only manifests were.
+	content Archive
+	plan    *plan.Plan
+	back    map[oci.Digest]bool // there, or will be; false: cannot be
+	blobs   map[oci.Digest]bool // there, or in the archive
 }
 
 // build adds the steps: images and indexes, their tags, then attachments and
@@ -113,10 +115,10 @@ func (r *restoration) manifest(ctx context.Context, digest oci.Digest) (bool, er
 // raw is what was archived of a manifest, as a step of its own or below one.
 func (r *restoration) raw(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error) {
 	raw, kept := r.want.manifests[digest]
-	if kept || r.Archive == nil {
+	if kept || r.content == nil {
 		return raw, kept, nil
 	}
-	raw, err := r.Archive.Manifest(ctx, digest)
+	raw, err := r.content.Manifest(ctx, digest)
 	if errors.Is(err, archive.ErrNotKept) {
 		return raw, false, nil
 	}
@@ -197,10 +199,10 @@ func (r *restoration) blob(ctx context.Context, digest oci.Digest) (bool, error)
 }
 
 func (r *restoration) archived(ctx context.Context, digest oci.Digest) (bool, error) {
-	if r.Archive == nil {
+	if r.content == nil {
 		return false, nil
 	}
-	content, _, err := r.Archive.Blob(ctx, digest)
+	content, _, err := r.content.Blob(ctx, digest)
 	if errors.Is(err, archive.ErrNotKept) {
 		return false, nil
 	}
@@ -250,7 +252,7 @@ func (r *restoration) head(ctx context.Context, reference string) (oci.Descripto
 
 func (r *restoration) step(s plan.Step) {
 	s.Type, s.Seq, s.Undo = "step", len(r.plan.Steps)+1, plan.UndoNone
-	s.Registry, s.Repository = r.registry, r.repository
+	s.Registry, s.Repository, s.Quarantine = r.registry, r.repository, r.want.holding
 	r.plan.Steps = append(r.plan.Steps, s)
 }
 

@@ -82,7 +82,7 @@ func Build(ctx context.Context, req Request) (*plan.Plan, error) {
 		if reader == nil {
 			return nil, fmt.Errorf("run %s removed from %s, which is not among the registries of this command", req.Run.ID, where.registry)
 		}
-		r := &restoration{Request: &req, place: where, want: wanted[where], reader: reader, plan: p, back: map[oci.Digest]bool{}, blobs: map[oci.Digest]bool{}}
+		r := &restoration{content: content(&req, where, wanted[where], reader), Request: &req, place: where, want: wanted[where], reader: reader, plan: p, back: map[oci.Digest]bool{}, blobs: map[oci.Digest]bool{}}
 		if err := r.build(ctx); err != nil {
 			return nil, err
 		}
@@ -90,6 +90,31 @@ func Build(ctx context.Context, req Request) (*plan.Plan, error) {
 	p.Summary = plan.Summary{Type: "summary", Repositories: len(wanted), Steps: len(p.Steps), Blocked: len(p.Blocked)}
 	return p, nil
 }
+
+// content is where what belongs into a repository can be had: from the archive,
+// and from the holding repository.
+func content(req *Request, where place, w *want, reader registry.Reader) Archive {
+	if w.holding == "" {
+		return req.Archive
+	}
+	info := registry.Info{Name: where.registry}
+	for _, known := range req.Registries {
+		if known.Name == where.registry {
+			info = known
+		}
+	}
+	all := archive.Stack{archive.NewRepository(info, w.holding, reader, nil)}
+	if req.Archive != nil {
+		all = append(archive.Stack{reading{req.Archive}}, all...)
+	}
+	return all
+}
+
+// reading is an archive that nobody keeps in.
+type reading struct{ Archive }
+
+// Keep does nothing.
+func (reading) Keep(context.Context, archive.Entry, archive.Source) error { return nil }
 
 // place is one repository.
 type place struct{ registry, repository string }
@@ -103,6 +128,7 @@ type want struct {
 	manifests map[oci.Digest]oci.RawManifest // archived bytes
 	deleted   map[oci.Digest]bool            // by the run
 	tags      map[string]oci.Digest
+	holding   string // the holding repository of what went into quarantine; "": none
 }
 
 // collect reads from plan, journal and archive what a run took away, or may
@@ -128,6 +154,9 @@ func collect(req Request) map[place]*want {
 			}
 			took[s.Seq] = true
 			w := at(place{s.Registry, s.Repository})
+			if s.Quarantine != "" {
+				w.holding = s.Quarantine
+			}
 			if s.Action == plan.DeleteManifest {
 				w.deleted[s.Digest] = true
 			}
@@ -184,7 +213,7 @@ func only(wanted map[place]*want, references []oci.Reference) map[place]*want {
 		if len(picked) == 0 {
 			continue
 		}
-		n := &want{manifests: w.manifests, deleted: map[oci.Digest]bool{}, tags: tags}
+		n := &want{manifests: w.manifests, deleted: map[oci.Digest]bool{}, tags: tags, holding: w.holding}
 		for digest := range w.deleted {
 			n.deleted[digest] = picked[digest]
 		}

@@ -129,6 +129,9 @@ func (m *Mutator) send(ctx context.Context, c call) (*http.Response, error) {
 			actions = "*"
 		}
 		c.scopes = []string{"repository:" + c.repository + ":" + actions}
+		if c.from != "" {
+			c.scopes = append(c.scopes, pullScope(c.from)...)
+		}
 		resp, err := m.registry.send(ctx, m.registry.connection.Changing(), c)
 		var failure *registry.Error
 		unknown := errors.As(err, &failure) && failure.Status == http.StatusBadRequest && errors.Is(err, registry.ErrDenied)

@@ -22,6 +22,7 @@ type call struct {
 	query      url.Values
 	repository string
 	reference  string
+	from       string // another repository that a blob is to come from
 	accept     []string
 	scopes     []string
 	body       func() (io.ReadCloser, error)
