@@ -37,6 +37,7 @@ type Reclaim struct {
 	// Ends lists the runs that can no longer be undone afterwards.
 	Ends []string
 
+	began    func(ctx context.Context) error
 	prepared *nexus.Reclamation
 	opened   *opened
 }
@@ -51,7 +52,13 @@ func (a *App) PrepareReclaim(ctx context.Context, written string, request Reclai
 	if err != nil {
 		return nil, err
 	}
-	r := &Reclaim{Info: o.info, opened: o}
+	r := &Reclaim{Info: o.info, opened: o, began: func(ctx context.Context) error {
+		state, err := a.store()
+		if err != nil {
+			return err
+		}
+		return state.Collected(ctx, o.info.URL, a.opts.Clock())
+	}}
 	server, is := registry.As[*nexus.Registry](o.reader)
 	if !is {
 		r.Advice = advice(o.info)
@@ -106,7 +113,11 @@ func advice(info registry.Info) []string {
 }
 
 // Run runs what was prepared and reports the bytes that came back.
+// From its beginning on, what lay in the registry until then may be gone.
 func (r *Reclaim) Run(ctx context.Context) (ReclaimReport, error) {
+	if err := r.began(ctx); err != nil {
+		return ReclaimReport{}, err
+	}
 	report, err := r.prepared.Run(ctx)
 	return report, advise(r.Info.Name, err)
 }

@@ -18,8 +18,16 @@ type RunReport struct {
 	Left int
 	// UndoneBy lists the runs that put back what this one removed.
 	UndoneBy []string
-	// Undoable counts the steps that were done, by how far they can be undone.
+	// Undoable counts the steps that were done, by how far they can be undone
+	// now; Undo says it step by step.
 	Undoable map[plan.Reversal]int
+	Undo     map[int]plan.Reversal
+	Archive  ArchiveState
+	// Bytes that the plan expected to become free, at most, if every step was
+	// done; BytesKnown is false where it could not tell.
+	Bytes      int64
+	BytesExact bool
+	BytesKnown bool
 }
 
 // Count counts outcomes of a status.
@@ -89,7 +97,14 @@ func (a *App) report(ctx context.Context, state *store.Store, run journal.Run) (
 	if err != nil {
 		return report, err
 	}
-	report.Steps, report.Undoable = p.Summary.Steps, map[plan.Reversal]int{}
+	report.Steps, report.Undoable, report.Undo = p.Summary.Steps, map[plan.Reversal]int{}, map[int]plan.Reversal{}
+	report.Bytes, report.BytesExact = p.Summary.BytesFreed, p.Summary.BytesExact
+	report.BytesKnown = !p.Summary.BytesUnknown && run.Kind == "remove"
+	can, err := a.reversals(ctx, state, run, &p.Header)
+	if err != nil {
+		return report, err
+	}
+	report.Archive = can.archive
 	for repo, err := range p.Steps() {
 		if err != nil {
 			return report, err
@@ -98,8 +113,13 @@ func (a *App) report(ctx context.Context, state *store.Store, run journal.Run) (
 			if _, final := replayed.Final(step.Seq); !final {
 				report.Left++
 			}
-			if run.Kind == "remove" && replayed.Last[step.Seq].Status == journal.Done {
-				report.Undoable[step.Undo]++
+			if last := replayed.Last[step.Seq]; run.Kind == "remove" && last.Status == journal.Done {
+				how := can.of(&step, last)
+				report.Undo[step.Seq] = how
+				report.Undoable[how]++
+			}
+			if !replayed.Last[step.Seq].Status.Succeeded() {
+				report.BytesExact = false
 			}
 		}
 	}

@@ -54,6 +54,14 @@ type runRecord struct {
 	Left       int            `json:"left"`
 	Undo       map[string]int `json:"undo"`
 	UndoneBy   []string       `json:"undone_by,omitempty"`
+	// Archive is where whole images were kept; ArchiveState present, missing or
+	// remote (in a registry, not looked into).
+	Archive      string `json:"archive,omitempty"`
+	ArchiveState string `json:"archive_state,omitempty"`
+	// Bytes that the plan expected to become free; absent where it could not
+	// tell.
+	Bytes      *int64 `json:"bytes_freed,omitempty"`
+	BytesExact bool   `json:"bytes_exact,omitempty"`
 }
 
 func recordOf(r app.RunReport) runRecord {
@@ -61,6 +69,10 @@ func recordOf(r app.RunReport) runRecord {
 		Type: "run", ID: r.Run.ID, Plan: r.Run.PlanID, Kind: r.Run.Kind, Registries: r.Run.Registries,
 		Status: string(r.Run.Status), Started: r.Run.Started, Finished: known(r.Run.Finished), Undoes: r.Run.Undoes,
 		Outcomes: tally(r.Outcomes), Left: r.Left, Undo: map[string]int{}, UndoneBy: r.UndoneBy,
+	}
+	record.Archive, record.ArchiveState = r.Run.Archive, string(r.Archive)
+	if r.BytesKnown {
+		record.Bytes, record.BytesExact = &r.Bytes, r.BytesExact
 	}
 	for how, n := range r.Undoable {
 		record.Undo[string(how)] = n
@@ -136,6 +148,30 @@ func undoText(r app.RunReport) string {
 	return orElse(and(parts), "nothing to undo")
 }
 
+// undoWord is how far a step can be undone, for a table.
+var undoWord = map[plan.Reversal]string{plan.UndoFull: "any time", plan.UndoUntilGC: "until collected", plan.UndoNone: "no more"}
+
+// archiveText says where the images of a run are kept, and what it freed.
+func archiveText(r app.RunReport) string {
+	var lines []string
+	switch r.Archive {
+	case app.ArchivePresent:
+		lines = append(lines, "Archived at "+r.Run.Archive+".")
+	case app.ArchiveMissing:
+		lines = append(lines, "Archived at "+r.Run.Archive+", which is not there any more: name its new place with --archive.")
+	case app.ArchiveRemote:
+		lines = append(lines, "Archived at "+r.Run.Archive+" (not looked into).")
+	}
+	if r.BytesKnown && r.Bytes > 0 {
+		most := "at most "
+		if r.BytesExact {
+			most = ""
+		}
+		lines = append(lines, fmt.Sprintf("Frees %s%s once the registry has collected its garbage.", most, size(r.Bytes)))
+	}
+	return strings.Join(lines, "\n")
+}
+
 func (p *program) showRun(r app.RunReport) error {
 	if p.json() {
 		lines := json.NewEncoder(p.t.out)
@@ -145,7 +181,7 @@ func (p *program) showRun(r app.RunReport) error {
 		for _, o := range r.Outcomes {
 			if err := lines.Encode(outcomeLine{
 				Type: "outcome", Seq: o.Seq, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Digest: o.Digest,
-				Action: string(o.Action), Status: string(o.Status), Error: o.Error,
+				Action: string(o.Action), Status: string(o.Status), Error: o.Error, Undo: string(r.Undo[o.Seq]),
 			}); err != nil {
 				return err
 			}
@@ -154,10 +190,14 @@ func (p *program) showRun(r app.RunReport) error {
 	}
 	w := bufio.NewWriter(p.t.out)
 	fmt.Fprintf(w, "%s  %s, started %s\n", p.t.paint.bold(r.Run.ID), p.runStatus(r), r.Run.Started.UTC().Format("2006-01-02 15:04:05 MST"))
-	fmt.Fprintf(w, "%s on %s; can be undone: %s\n\n", capital(didWhat(r)), strings.Join(r.Run.Registries, ", "), undoText(r))
-	t := newTable(p.t, "", "image", "action", "status", "")
+	fmt.Fprintf(w, "%s on %s; can be undone: %s\n", capital(didWhat(r)), strings.Join(r.Run.Registries, ", "), undoText(r))
+	if text := archiveText(r); text != "" {
+		fmt.Fprintln(w, text)
+	}
+	fmt.Fprintln(w)
+	t := newTable(p.t, "", "image", "action", "status", "undo", "")
 	for _, o := range r.Outcomes {
-		t.row(o.Registry+"/"+o.Repository+named(o.Tag, o.Digest), string(o.Action), string(o.Status), o.Error)
+		t.row(o.Registry+"/"+o.Repository+named(o.Tag, o.Digest), string(o.Action), string(o.Status), undoWord[r.Undo[o.Seq]], o.Error)
 	}
 	t.write(w)
 	if r.Left > 0 {

@@ -42,6 +42,7 @@ type outcomeLine struct {
 	Action     string     `json:"action"`
 	Status     string     `json:"status"`
 	Error      string     `json:"error,omitempty"`
+	Undo       string     `json:"undo,omitempty"` // how far it can be undone now; only in "runs RUN"
 }
 
 type verifyLine struct {
