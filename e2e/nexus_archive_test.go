@@ -5,6 +5,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 // that are still there, after it from the archive that was asked for, also
 // where the state was lost. Without an archive it then says what is missing.
 func TestUndoOnNexusAfterItsGarbageCollection(t *testing.T) {
-	for _, dialect := range nexustest.Dialects() {
+	dialects := nexustest.Dialects()
+	for _, dialect := range dialects {
 		for _, archived := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s archived=%v", dialect, archived), func(t *testing.T) {
 				now := time.Now()
@@ -56,7 +58,15 @@ func TestUndoOnNexusAfterItsGarbageCollection(t *testing.T) {
 				}
 				run := lines(t, must(t, k, "runs", "--format", "json"))[0].ID
 
-				nexus.RunTask(gc)
+				if archived || dialect != dialects[len(dialects)-1] {
+					nexus.RunTask(gc)
+				} else { // regkeep's own reclaim is remembered; it waits, so once is enough
+					nexus.AddTask(nexustest.Task{Type: "blobstore.compact", Name: "compact default", Properties: map[string]string{"blobstoreName": "default"}})
+					must(t, k, "reclaim", base, "--yes")
+					if out := must(t, k, "runs", run, "--format", "json"); !strings.Contains(out, `"undo":{"none":`) || strings.Contains(out, "until-gc") {
+						t.Errorf("after reclaim: %s", out)
+					}
+				}
 				if nexus.HasManifest(repo, app, string(tags["multi"])) {
 					t.Fatal("nothing was collected")
 				}
