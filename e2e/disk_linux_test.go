@@ -39,6 +39,7 @@ func smallDisk(t *testing.T, kib int) string {
 // so, nothing goes that was not written down and archived first, and with room
 // again the run goes on to its end.
 func TestAFullDiskLosesNothing(t *testing.T) {
+	sizes := map[string]int{"oci": 300, "tar": 300, "state": 1024}
 	for name, place := range map[string]func(disk string) (archive, state string){
 		"oci":   func(disk string) (string, string) { return "oci:" + disk + "/kept", "" },
 		"tar":   func(disk string) (string, string) { return "tar:" + disk + "/kept.tar", "" },
@@ -78,7 +79,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 				}
 			}
 
-			disk := smallDisk(t, 300)
+			disk := smallDisk(t, sizes[name])
 			kept, state := place(disk)
 			k := newKeeper(t)
 			args := []string{"--yes"}
@@ -135,5 +136,26 @@ func fill(t *testing.T, disk string) {
 	}
 	if err := file.Truncate(info.Size() - 8192); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Where there is no room for a state file, none is made, not even a part of
+// one that would be in the way later.
+func TestNoHalfStateOnAFullDisk(t *testing.T) {
+	for kib := 40; kib <= 400; kib += 20 {
+		disk := smallDisk(t, kib)
+		k := newKeeper(t)
+		k.state = disk + "/state.db"
+		_, problems, code := k.run("runs")
+		if _, err := os.Stat(k.state); (err == nil) != (code == 0) {
+			t.Fatalf("%d KiB: exit %d, the file: %v; %s", kib, code, err, problems)
+		}
+		if code != 0 && !strings.Contains(problems, "no space left on") {
+			t.Errorf("%d KiB: %s", kib, problems)
+		}
+		if err := syscall.Mount("", disk, "", syscall.MS_REMOUNT, "size=4096k"); err != nil {
+			t.Fatal(err)
+		}
+		must(t, k, "runs")
 	}
 }

@@ -97,8 +97,10 @@ func create(ctx context.Context, path string) error {
 	if _, err := s.write.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 		return errors.Join(translate(path, err), s.Close())
 	}
-	if err := errors.Join(s.migrate(ctx), s.Close()); err != nil {
-		return err
+	// Closing would move the log into the file too, and say nothing where the
+	// disk is too full for it.
+	if err := errors.Join(s.migrate(ctx), s.exec(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"), s.Close(), inspect(temporary)); err != nil {
+		return translate(path, err)
 	}
 	// A link never replaces a file that appeared meanwhile.
 	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) {
