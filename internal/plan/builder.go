@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -172,7 +173,8 @@ func (b *Builder) write(p *part, repo *inventory.Repository, report *policy.Repo
 	}
 }
 
-// plan writes the steps of one repository and returns what they make go.
+// plan writes the steps of one repository and returns what they make go, other
+// than into quarantine.
 func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Report, settings policy.Settings) map[oci.Digest]bool {
 	can := b.capabilities(repo.Registry)
 	removes := slices.ContainsFunc(report.Decisions, func(d policy.Decision) bool { return d.Verdict == policy.Remove })
@@ -207,6 +209,10 @@ func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Repor
 	if problem := check(repo, report, p.steps); problem != "" {
 		p.refuse("self-check", "the plan of this repository contradicts itself, which is a mistake in regkeep: "+problem, "")
 	}
+	maps.DeleteFunc(g.doomed, func(digest oci.Digest, _ bool) bool { // their bytes are held on to
+		_, held := g.quarantined[digest]
+		return held
+	})
 	return g.doomed
 }
 
