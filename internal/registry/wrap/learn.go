@@ -80,20 +80,26 @@ const pastBound = 1.2
 
 func (t *Throttle) answered(class string, start, now time.Time) {
 	t.pace.meter.answered(now)
-	rate, strained := t.strain.answered(class, t.inFlight, start, now, t.cut)
-	if strained {
-		t.strained(rate, now)
+	late, known := t.strain.late(class, start, now)
+	if t.look != nil {
+		t.looked(late, known, start, now)
 		return
+	}
+	if known {
+		if rate, strained := t.strain.answered(late, t.inFlight, start, now, t.cut); strained {
+			t.strained(rate, now)
+			return
+		}
 	}
 	limit, bounded := t.pace.perSecond()
 	switch could := t.strain.could().Seconds(); {
 	case !bounded:
 		t.window.answered(t.inFlight)
 	case could > 0 && limit*could > pastBound*t.window.bound:
-		t.pace.free()
-		t.window.free()
+		t.free()
 	default:
 		if t.pace.raise(now, t.strain.could()) {
+			t.series = 0
 			t.window.fit(limit * could)
 		}
 	}
@@ -113,7 +119,15 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	}
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
-	t.slow(asked, max(asked/2, paceCut*min(rate, asked)), now)
+	to := max(asked/2, paceCut*min(rate, asked))
+	t.slow(asked, to, now)
+	switch {
+	case t.series == 0:
+		t.series, t.boundless = asked, !bounded
+	case t.series > 0 && to < t.series/2:
+		t.look = &look{from: now}
+		t.window.size = 1
+	}
 }
 
 // draining: what answers that much more than it is asked is getting rid of a
@@ -123,6 +137,7 @@ const draining = 1.05
 // slow bounds the pace after rate turned out to be too much. Nothing is learned
 // while the registry is closed.
 func (t *Throttle) slow(rate, to float64, now time.Time) {
+	t.look = nil
 	from := now
 	if t.closed.After(now) {
 		from = t.closed
@@ -131,4 +146,11 @@ func (t *Throttle) slow(rate, to float64, now time.Time) {
 	t.window.fit(to * t.strain.could().Seconds())
 	t.strain.forget()
 	t.cut = now.Add(aMoment)
+}
+
+// free takes the bound of the pace away.
+func (t *Throttle) free() {
+	t.pace.free()
+	t.window.free()
+	t.series = 0
 }

@@ -19,6 +19,9 @@ type strain struct {
 	slow, quick int       // answers since then, without the first
 	last        time.Time // when the last answer came
 	after       time.Time // what was sent before tells nothing
+
+	tolerance float64 // how many times slower than elsewhere an answer is still quick
+	tolerated time.Time
 }
 
 const (
@@ -28,32 +31,55 @@ const (
 	// crowd is how many requests in flight make it as long again: they
 	// compete for this machine, too.
 	crowd = 16
-	// slack keeps the noise of fast registries from looking like strain.
-	slack = time.Millisecond
+	// slack keeps noise from looking like strain, and what is answered within
+	// quickEnough is no strain.
+	slack       = time.Millisecond
+	quickEnough = 4 * time.Millisecond
 	// enough is the least number of answers in a row that tell anything.
 	enough = 4
 )
 
-func newStrain() strain { return strain{classes: make(map[string]*ease)} }
+// A registry that stays slow when hardly anything is asked is not slow because
+// of what is asked. That much slower it may be, and for that long, until it is
+// judged again as it was.
+const (
+	mostTolerance = 8
+	toleratedFor  = 10 * time.Second
+)
 
-// answered judges one answer; what was sent before cut tells nothing new. Where
-// it says that the registry is strained, rate is how many it answers a second
-// like that.
-func (s *strain) answered(class string, inFlight int, start, now, cut time.Time) (rate float64, strained bool) {
+func newStrain() strain { return strain{classes: make(map[string]*ease), tolerance: 1} }
+
+// tolerate judges more kindly.
+func (s *strain) tolerate(now time.Time) {
+	s.tolerance, s.tolerated = min(mostTolerance, 2*s.tolerance), now
+}
+
+// late says whether an answer took clearly longer than it could; known is
+// false for answers that cannot be compared with others.
+func (s *strain) late(class string, start, now time.Time) (late, known bool) {
 	if class == "" {
-		return 0, false
+		return false, false
 	}
 	e := s.classes[class]
 	if e == nil {
 		e = &ease{}
 		s.classes[class] = e
 	}
+	if s.tolerance > 1 && now.Sub(s.tolerated) > toleratedFor {
+		s.tolerance, s.tolerated = s.tolerance/2, now
+	}
 	took := now.Sub(start)
 	could := e.could(took, now)
+	return float64(took) > s.tolerance*float64(max(quickEnough, could+could/2+slack)), true
+}
+
+// answered takes in one answer; what was sent before cut tells nothing new.
+// Where it says that the registry is strained, rate is how many it answers a
+// second like that.
+func (s *strain) answered(late bool, inFlight int, start, now, cut time.Time) (rate float64, strained bool) {
 	if s.silence(now); start.Before(cut) || start.Before(s.after) {
 		return 0, false
 	}
-	late := took > could+could/2+slack
 	if s.since.IsZero() {
 		if late {
 			s.since = now

@@ -25,13 +25,20 @@ type Throttle struct {
 	limit *rate.Limiter // what the user allows
 	pace  *pace         // what the registry has turned out to bear
 
-	mu       sync.Mutex
-	window   window
-	strain   strain
-	cut      time.Time // what was sent before tells nothing new about too much
-	inFlight int
-	waiting  []chan struct{}
-	closed   time.Time // nothing starts before
+	mu     sync.Mutex
+	window window
+	strain strain
+	cut    time.Time // what was sent before tells nothing new about too much
+	look   *look     // under way
+
+	// Of slowing down again and again since the pace was raised last: where it
+	// began, per second; 0: it did not, below 0: a look has shown that it is
+	// right. boundless: there was no bound.
+	series    float64
+	boundless bool
+	inFlight  int
+	waiting   []chan struct{}
+	closed    time.Time // nothing starts before
 }
 
 // NewThrottle wraps next. concurrency bounds requests in flight (0: found by

@@ -230,6 +230,22 @@ func TestThePaceFollowsARegistryThatRecovers(t *testing.T) {
 	})
 }
 
+// Asking less does not help a registry that is slow for reasons of its own, so
+// it is not asked less.
+func TestASlownessThatIsNotOursCostsNoPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{latency: 5 * time.Millisecond}
+		time.AfterFunc(5*time.Second, func() {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			m.latency = 30 * time.Millisecond
+		})
+		if rate, want := load(t, NewThrottle(m, 0, 0), m, 30*time.Second), defaultConcurrency/0.030; rate < 0.8*want {
+			t.Errorf("%.0f a second, want %.0f", rate, want)
+		}
+	})
+}
+
 func TestEverythingWaitsWhenTheRegistrySaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []any{503, 200}, headers: http.Header{"Retry-After": {"30"}}}
