@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 )
@@ -26,18 +28,25 @@ func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
 	if err := r.ping(ctx, &info); err != nil {
 		return info, err
 	}
-	example, err := r.probeCatalog(ctx, &info)
-	if err != nil {
-		return info, err
-	}
-	if err := r.probeExtensions(ctx, &info); err != nil {
+	// Questions that do not follow from each other are asked side by side.
+	var example string
+	first, within := errgroup.WithContext(ctx)
+	first.Go(func() (err error) {
+		example, info.Capabilities.Catalog, err = r.probeCatalog(within)
+		return err
+	})
+	first.Go(func() (err error) {
+		info.Version, info.Capabilities.PullsCounted, err = r.probeExtensions(within, info.Version)
+		return err
+	})
+	if err := first.Wait(); err != nil {
 		return info, err
 	}
 	if example != "" {
-		if err := r.probeReferrers(ctx, example); err != nil {
-			return info, err
-		}
-		if err := r.probePaging(ctx, example, &info); err != nil {
+		second, within := errgroup.WithContext(ctx)
+		second.Go(func() error { return r.probeReferrers(within, example) })
+		second.Go(func() error { return r.probePaging(within, example, &info) })
+		if err := second.Wait(); err != nil {
 			return info, err
 		}
 	}
@@ -72,7 +81,7 @@ func (r *Registry) noRegistry(c call) error {
 
 // probeCatalog asks for one repository. Not being allowed to list says
 // nothing about the registry, and nothing is held against it here.
-func (r *Registry) probeCatalog(ctx context.Context, info *registry.Info) (example string, err error) {
+func (r *Registry) probeCatalog(ctx context.Context) (example string, catalog registry.Support, err error) {
 	c := call{
 		op: "list repositories", method: http.MethodGet, path: "_catalog",
 		query: url.Values{"n": {"1"}}, scopes: []string{"registry:catalog:*"},
@@ -83,23 +92,21 @@ func (r *Registry) probeCatalog(ctx context.Context, info *registry.Info) (examp
 	}
 	switch {
 	case errors.Is(err, registry.ErrUnsupported):
-		info.Capabilities.Catalog = registry.SupportNo
-		return "", nil
+		return "", registry.SupportNo, nil
 	case errors.Is(err, registry.ErrDenied), errors.Is(err, registry.ErrMalformed):
-		return "", nil
+		return "", registry.SupportUnknown, nil
 	case err != nil:
-		return "", err
+		return "", registry.SupportUnknown, err
 	}
 	w := walk{registry: r, call: c, key: "repositories"}
 	names, err := w.decode(body)
 	if err != nil {
-		return "", nil
+		return "", registry.SupportUnknown, nil
 	}
-	info.Capabilities.Catalog = registry.SupportYes
 	if len(names) > 0 {
 		example = names[0]
 	}
-	return example, nil
+	return example, registry.SupportYes, nil
 }
 
 // probeReferrers asks who refers to a manifest that nobody has.
@@ -114,21 +121,18 @@ func (r *Registry) probeReferrers(ctx context.Context, example string) error {
 }
 
 // probeExtensions recognises zot, which counts every fetch of a manifest as a
-// pull, by the discovery document of its extensions.
-func (r *Registry) probeExtensions(ctx context.Context, info *registry.Info) error {
+// pull, by the discovery document of its extensions. Elsewhere the version
+// stays what it is.
+func (r *Registry) probeExtensions(ctx context.Context, known string) (version string, pullsCounted registry.Support, err error) {
 	c := call{op: "list extensions", method: http.MethodGet, path: "_oci/ext/discover"}
 	resp, body, err := r.fetch(ctx, c, mostOfAProbe)
-	if err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		return nil
+	switch {
+	case err != nil:
+		return known, registry.SupportUnknown, ctx.Err()
+	case !isPage(resp) && strings.Contains(string(body), `"_zot"`):
+		return "zot", registry.SupportYes, nil
 	}
-	if !isPage(resp) && strings.Contains(string(body), `"_zot"`) {
-		info.Version = "zot"
-		info.Capabilities.PullsCounted = registry.SupportYes
-	}
-	return nil
+	return known, registry.SupportUnknown, nil
 }
 
 // probePaging recognises CNCF distribution 2, whose garbage collection needs a

@@ -87,7 +87,8 @@ func (r *Registry) send(ctx context.Context, client *http.Client, c call) (*http
 		req.ContentLength, req.GetBody = c.length, c.body
 		req.Header.Set("Content-Type", c.mediaType)
 	}
-	resp, err := client.Do(req)
+	// The client follows nothing and knows no cookies: its transport is all of it.
+	resp, err := client.Transport.RoundTrip(req)
 	if err != nil {
 		return nil, r.unanswered(ctx, c, err)
 	}
