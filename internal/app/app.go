@@ -104,7 +104,7 @@ func (a *App) Close() error {
 		return nil
 	}
 	if a.contents != nil {
-		a.contents.flush(context.Background())
+		a.contents.flush()
 	}
 	return a.state.Close()
 }

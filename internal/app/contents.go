@@ -9,22 +9,28 @@ import (
 	"github.com/regkeep/regkeep/internal/store"
 )
 
-// contents puts the state's cache before a reader, as a wrap.Content. Reads
-// that meet and writes that follow each other go to the state together.
+// contents puts the state's cache before a reader, as a wrap.Content. What a
+// repository is likely to ask for is read ahead, other reads that meet go to
+// the state together, and writes go there in large transactions while the scan
+// goes on.
 //
 // The state keeps content by digest alone, whichever repository it lay in, so
 // this is for scans, which ask the registry whether things are there; what
-// changes a registry is never given it. A state that fails is no cache.
+// changes a registry is never given it. A state that fails is no cache, and a
+// crash loses what was not written yet: it is asked for again.
 type contents struct {
 	state *store.Store
 	empty bool // at first: then nothing is looked up
+	shelf shelf
 
 	reads   sync.Mutex
 	waiting []*lookup
 	reading bool
 
-	writes sync.Mutex
-	fresh  []oci.RawManifest
+	writes  sync.Mutex
+	fresh   []oci.RawManifest
+	queue   chan []oci.RawManifest // to the writer; nil: none runs
+	written sync.WaitGroup
 }
 
 type lookup struct {
@@ -39,13 +45,31 @@ const together = 500
 
 func newContents(ctx context.Context, state *store.Store) *contents {
 	any, err := state.AnyContents(ctx)
-	return &contents{state: state, empty: err != nil || !any}
+	c := &contents{state: state, empty: err != nil || !any}
+	c.shelf = newShelf(func(digests []oci.Digest) map[oci.Digest]oci.RawManifest {
+		found, _ := state.Contents(context.WithoutCancel(ctx), digests) // none: asked for one by one
+		return found
+	})
+	return c
+}
+
+// ahead is told what the tags of a repository that is going to be read pointed
+// at, in the order in which they will be resolved.
+func (c *contents) ahead(pointers []store.Pointer) {
+	digests := make([]oci.Digest, len(pointers))
+	for i, p := range pointers {
+		digests[i] = p.Digest
+	}
+	c.shelf.ahead(digests)
 }
 
 // Get implements wrap.Content.
 func (c *contents) Get(ctx context.Context, key wrap.ContentKey) ([]byte, string, bool) {
 	if c.empty {
 		return nil, "", false
+	}
+	if raw, found := c.shelf.take(key.Digest); found {
+		return given(key, raw, true)
 	}
 	l := &lookup{digest: key.Digest, done: make(chan struct{})}
 	c.reads.Lock()
@@ -57,11 +81,16 @@ func (c *contents) Get(ctx context.Context, key wrap.ContentKey) ([]byte, string
 		c.serve(context.WithoutCancel(ctx))
 	}
 	<-l.done
-	// Configs are kept without a type and manifests never are.
-	if isManifest := key.Repository != ""; isManifest && l.raw.MediaType == "" {
+	return given(key, l.raw, l.found)
+}
+
+// given is what Get answers: configs are kept without a type and manifests
+// never are.
+func given(key wrap.ContentKey, raw oci.RawManifest, found bool) ([]byte, string, bool) {
+	if isManifest := key.Repository != ""; isManifest && raw.MediaType == "" {
 		return nil, "", false
 	}
-	return l.raw.Body, l.raw.MediaType, l.found
+	return raw.Body, raw.MediaType, found
 }
 
 // serve reads for everybody who waits, until nobody does.
@@ -89,24 +118,46 @@ func (c *contents) serve(ctx context.Context) {
 	}
 }
 
-// Put implements wrap.Content.
-func (c *contents) Put(ctx context.Context, key wrap.ContentKey, mediaType string, body []byte) {
+// Put implements wrap.Content. It waits when the state is far behind.
+func (c *contents) Put(_ context.Context, key wrap.ContentKey, mediaType string, body []byte) {
 	c.writes.Lock()
+	defer c.writes.Unlock()
 	c.fresh = append(c.fresh, oci.RawManifest{MediaType: mediaType, Digest: key.Digest, Body: body})
-	full := len(c.fresh) >= together
-	c.writes.Unlock()
-	if full {
-		c.flush(ctx)
+	if len(c.fresh) < together {
+		return
 	}
+	if c.queue == nil {
+		c.queue = make(chan []oci.RawManifest, behind)
+		c.written.Go(func() {
+			for some := range c.queue {
+				c.keep(some)
+			}
+		})
+	}
+	c.queue <- c.fresh
+	c.fresh = nil
 }
 
-// flush writes what was put. What cannot be kept is asked for again next time.
-func (c *contents) flush(ctx context.Context) {
+// behind is how many transactions the writer may be behind.
+const behind = 8
+
+// keep writes. What cannot be kept is asked for again next time.
+func (c *contents) keep(some []oci.RawManifest) {
+	_ = c.state.KeepContents(context.Background(), some...)
+}
+
+// flush writes what was put and waits for all that is under way.
+func (c *contents) flush() {
 	c.writes.Lock()
-	fresh := c.fresh
-	c.fresh = nil
-	c.writes.Unlock()
-	if len(fresh) > 0 {
-		_ = c.state.KeepContents(ctx, fresh...)
+	defer c.writes.Unlock()
+	if c.queue != nil {
+		close(c.queue)
+		c.queue = nil
 	}
+	c.written.Wait()
+	if len(c.fresh) > 0 {
+		c.keep(c.fresh)
+		c.fresh = nil
+	}
+	c.shelf.wait()
 }

@@ -23,7 +23,7 @@ func TestContentsOutliveARun(t *testing.T) {
 	first.Put(t.Context(), ofManifest, oci.MediaTypeImage, manifest)
 	first.Put(t.Context(), ofConfig, "", config)
 	first.Put(t.Context(), wrap.ContentKey{Digest: oci.FromBytes([]byte("x"))}, "", []byte("false"))
-	first.flush(t.Context())
+	first.flush()
 
 	second := newContents(t.Context(), state)
 	var readers sync.WaitGroup

@@ -245,7 +245,12 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		return nil, err
 	}
 	recall := func(ctx context.Context, repository string) map[string]bool {
-		tags, _ := state.Recalled(ctx, opened.info.Name, repository) // none: everything is fetched
+		pointers, _ := state.Recalled(ctx, opened.info.Name, repository) // none: everything is fetched
+		cache.ahead(pointers)
+		tags := make(map[string]bool, len(pointers))
+		for _, p := range pointers {
+			tags[p.Tag] = true
+		}
 		return tags
 	}
 	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{

@@ -71,23 +71,23 @@ func (s *Store) AnyContents(ctx context.Context) (bool, error) {
 }
 
 // Recalled are the tags whose manifest, as the last complete scan of the
-// repository saw it, is cached.
-func (s *Store) Recalled(ctx context.Context, registryName, repository string) (map[string]bool, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT s.tag FROM seen s JOIN contents c ON c.digest = s.digest
-		WHERE s.registry = $1 AND s.repository = $2`, registryName, repository)
+// repository saw it, is cached, in the order of their names.
+func (s *Store) Recalled(ctx context.Context, registryName, repository string) ([]Pointer, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT s.tag, s.digest FROM seen s JOIN contents c ON c.digest = s.digest
+		WHERE s.registry = $1 AND s.repository = $2 ORDER BY s.tag`, registryName, repository)
 	if err != nil {
 		return nil, translate(s.path, err)
 	}
 	defer rows.Close()
-	tags := map[string]bool{}
+	var pointers []Pointer
 	for rows.Next() {
-		var tag string
-		if err := rows.Scan(&tag); err != nil {
+		var p Pointer
+		if err := rows.Scan(&p.Tag, &p.Digest); err != nil {
 			return nil, translate(s.path, err)
 		}
-		tags[tag] = true
+		pointers = append(pointers, p)
 	}
-	return tags, translate(s.path, rows.Err())
+	return pointers, translate(s.path, rows.Err())
 }
 
 // KeepContents caches contents, many in one write. When the cache is full the
@@ -102,13 +102,18 @@ func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) e
 				return err
 			}
 		}
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO contents (digest, media_type, size, body) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, body = excluded.body
+			WHERE body <> excluded.body`)
+		if err != nil {
+			return err
+		}
+		defer insert.Close()
 		for _, raw := range contents {
 			if raw.Digest.Verify(raw.Body) != nil || int64(len(raw.Body)) > s.cache.most {
 				continue
 			}
-			result, err := tx.ExecContext(ctx, `INSERT INTO contents (digest, media_type, size, body) VALUES ($1, $2, $3, $4)
-				ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, body = excluded.body
-				WHERE body <> excluded.body`, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
+			result, err := insert.ExecContext(ctx, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
 			if err != nil {
 				return err
 			}

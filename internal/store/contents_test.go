@@ -37,10 +37,10 @@ func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 		{Tag: "a", Digest: kept.Digest}, {Tag: "b", Digest: oci.FromBytes([]byte("b"))},
 	}))
 	for repository, want := range map[string]int{"app": 1, "other": 0} {
-		tags, err := s.Recalled(ctx, "r", repository)
+		recalled, err := s.Recalled(ctx, "r", repository)
 		check(t, err)
-		if len(tags) != want || want == 1 && !tags["a"] {
-			t.Errorf("%s: %v", repository, tags)
+		if len(recalled) != want || want == 1 && recalled[0] != (store.Pointer{Tag: "a", Digest: kept.Digest}) {
+			t.Errorf("%s: %v", repository, recalled)
 		}
 	}
 }

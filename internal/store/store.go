@@ -71,7 +71,7 @@ func Open(path string) (*Store, error) {
 	if err := inspect(path); err != nil {
 		return nil, err
 	}
-	s, err := connect(path)
+	s, err := connect(path, "FULL")
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,8 @@ func create(ctx context.Context, path string) error {
 			os.Remove(temporary + suffix)
 		}
 	}()
-	s, err := connect(temporary)
+	// Nothing depends on it before it is in its place, so it is synced once.
+	s, err := connect(temporary, "OFF")
 	if err != nil {
 		return err
 	}
@@ -102,6 +103,9 @@ func create(ctx context.Context, path string) error {
 	if err := errors.Join(s.migrate(ctx), s.exec(ctx, "PRAGMA wal_checkpoint(TRUNCATE)"), s.Close(), inspect(temporary)); err != nil {
 		return translate(path, err)
 	}
+	if err := syncFile(temporary); err != nil {
+		return &Error{Path: path, Kind: ErrUnusable, Err: err}
+	}
 	// A link never replaces a file that appeared meanwhile.
 	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(temporary, path); err != nil {
@@ -109,6 +113,14 @@ func create(ctx context.Context, path string) error {
 		}
 	}
 	return syncDirectory(filepath.Dir(path))
+}
+
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func syncDirectory(dir string) error {
@@ -123,10 +135,11 @@ func syncDirectory(dir string) error {
 
 const busyTimeout = 10 * time.Second
 
-func connect(path string) (*Store, error) {
+// connect opens the file; synchronous is SQLite's setting of that name.
+func connect(path, synchronous string) (*Store, error) {
 	options := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"journal_mode(WAL)", "synchronous(" + synchronous + ")", "foreign_keys(1)",
 	}}
 	options.Set("_txlock", "immediate")
 	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: options.Encode()}).String()

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// library is what a shelf reads from, and how much at a time it did.
+type library struct {
+	mu    sync.Mutex
+	books map[oci.Digest]oci.RawManifest
+	reads []int
+}
+
+func (l *library) read(digests []oci.Digest) map[oci.Digest]oci.RawManifest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.reads = append(l.reads, len(digests))
+	found := map[oci.Digest]oci.RawManifest{}
+	for _, d := range digests {
+		if raw, ok := l.books[d]; ok {
+			found[d] = raw
+		}
+	}
+	return found
+}
+
+// images puts n manifests with a config each into a library; every body has at
+// least that many bytes.
+func images(n, size int) (l *library, manifests, configs []oci.Digest) {
+	l = &library{books: map[oci.Digest]oci.RawManifest{}}
+	add := func(mediaType, body string) oci.Digest {
+		body += strings.Repeat(" ", size)
+		d := oci.FromBytes([]byte(body))
+		l.books[d] = oci.RawManifest{MediaType: mediaType, Digest: d, Body: []byte(body)}
+		return d
+	}
+	for i := range n {
+		config := add("", fmt.Sprintf(`{"n":%d}`, i))
+		configs = append(configs, config)
+		manifests = append(manifests, add(oci.MediaTypeImage, fmt.Sprintf(`{"config":{"digest":%q}}`, config)))
+	}
+	return l, manifests, configs
+}
+
+func TestContentsAreReadAheadSomeAtATime(t *testing.T) {
+	l, manifests, configs := images(2*together+10, 0)
+	s := newShelf(l.read)
+	s.ahead(append(manifests, manifests...))
+	for i := range together {
+		for _, digest := range []oci.Digest{manifests[i], configs[i]} {
+			if raw, found := s.take(digest); !found || raw.Digest != digest {
+				t.Fatalf("%d: %s was not there", i, digest)
+			}
+		}
+	}
+	s.wait()
+	if want := []int{together, together, together, together}; fmt.Sprint(l.reads) != fmt.Sprint(want) {
+		t.Errorf("read %v, want the first armful and the one after it: %v", l.reads, want)
+	}
+	if _, found := s.take(oci.FromBytes([]byte("never announced"))); found {
+		t.Error("found what nobody announced")
+	}
+}
+
+func TestTheShelfIsBounded(t *testing.T) {
+	l, manifests, _ := images(40, 1<<20)
+	s := newShelf(l.read)
+	for _, digest := range manifests { // forty repositories of one image
+		s.ahead([]oci.Digest{digest})
+		if _, found := s.take(digest); !found {
+			t.Fatalf("%s was not there", digest)
+		}
+		if s.bytes > mostShelved+3<<20 {
+			t.Fatalf("%d bytes lie ready", s.bytes)
+		}
+	}
+	s.wait()
+	if _, found := s.take(manifests[0]); found {
+		t.Error("the first one is still there")
+	}
+	if len(s.of) > 20 {
+		t.Errorf("%d digests are remembered", len(s.of))
+	}
+}
