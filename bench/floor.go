@@ -19,6 +19,7 @@ import (
 // it remembers manifests and configs, one HEAD per tag.
 type floor struct {
 	base       string
+	repository string // the only one; "": those of the catalog
 	client     *http.Client
 	concurrent int
 	warm       bool
@@ -28,10 +29,12 @@ func floorCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("floor", flag.ExitOnError)
 	concurrent := flags.Int("concurrency", 64, "requests in flight")
 	warm := flags.Bool("warm", false, "one HEAD per tag and nothing else")
+	repository := flags.String("repository", "", "the only one to look at; \"\": those of the catalog")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	f := newFloor(flags.Arg(0), *concurrent, *warm)
+	f.repository = *repository
 	began := time.Now()
 	requests, err := f.run(ctx)
 	fmt.Printf("%d requests in %s\n", requests, time.Since(began).Round(time.Millisecond))
@@ -55,8 +58,12 @@ func (f *floor) run(ctx context.Context) (requests int64, err error) {
 			err = e
 		}
 	}
-	repositories, n, listErr := f.names(ctx, "/v2/_catalog?n=1000", "repositories")
-	count(n, listErr)
+	repositories := []string{f.repository}
+	if f.repository == "" {
+		found, n, listErr := f.names(ctx, "/v2/_catalog?n=1000", "repositories")
+		count(n, listErr)
+		repositories = found
+	}
 	type job struct{ repository, tag string }
 	jobs := make(chan job, f.concurrent)
 	var workers sync.WaitGroup

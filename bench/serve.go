@@ -25,7 +25,11 @@ func shapeFlags(flags *flag.FlagSet) *synthetic.Shape {
 	flags.IntVar(&shape.PerImage, "per-image", 2, "tags that share one digest")
 	flags.DurationVar(&shape.Latency, "latency", 5*time.Millisecond, "of every answer")
 	flags.DurationVar(&shape.Jitter, "jitter", 0, "up to this much more")
-	flags.Float64Var(&shape.Knee, "knee", 0, "requests a second above which it answers 429; 0: none")
+	flags.Float64Var(&shape.Knee.PerSecond, "knee", 0, "requests a second that it bears; 0: any number")
+	flags.StringVar((*string)(&shape.Knee.Past), "past", string(synthetic.Refuse), "the knee: refuse (429), queue, or double (every answer takes 2.5 times as long)")
+	flags.DurationVar(&shape.Knee.Burst, "burst", 100*time.Millisecond, "how much of the knee's allowance is saved up")
+	flags.BoolVar(&shape.Knee.RetryAfter, "retry-after", false, "refusals say to come back in a second")
+	flags.BoolVar(&shape.Knee.RateLimit, "rate-limit", false, "answers have RateLimit-Remaining")
 	return shape
 }
 
@@ -52,23 +56,28 @@ func serve(ctx context.Context, args []string) error {
 }
 
 const (
-	listening  = "listening on"
-	countsPath = "/-/counts"
+	listening   = "listening on"
+	countsPath  = "/-/counts"
+	secondsPath = "/-/seconds"
 )
 
-// counted tells on countsPath what was asked since it told last.
+// counted tells on countsPath what was asked since it told last, and on
+// secondsPath what was answered, second by second.
 func counted(registry *synthetic.Registry) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
-		if request.URL.Path != countsPath {
+		switch request.URL.Path {
+		case countsPath:
+			_ = json.NewEncoder(w).Encode(registry.Counts())
+			registry.Reset()
+		case secondsPath:
+			_ = json.NewEncoder(w).Encode(registry.Seconds())
+		default:
 			registry.ServeHTTP(w, request)
-			return
 		}
-		_ = json.NewEncoder(w).Encode(registry.Counts())
-		registry.Reset()
 	})
 }
 
-// child is a synthetic registry in a process of its own, so that its CPU and
+// child is a registry in a process of its own, so that its CPU and
 // memory are nobody else's.
 type child struct {
 	host    string
@@ -76,9 +85,18 @@ type child struct {
 }
 
 func startChild(ctx context.Context, program string, shape *synthetic.Shape) (*child, error) {
-	process := exec.CommandContext(ctx, program, "serve", "-listen", "127.0.0.1:0",
+	return startProgram(ctx, []string{
+		program, "serve", "-listen", "127.0.0.1:0",
 		"-repositories", fmt.Sprint(shape.Repositories), "-tags", fmt.Sprint(shape.Tags), "-per-image", fmt.Sprint(shape.PerImage),
-		"-latency", shape.Latency.String(), "-jitter", shape.Jitter.String(), "-knee", fmt.Sprint(shape.Knee))
+		"-latency", shape.Latency.String(), "-jitter", shape.Jitter.String(),
+		"-knee", fmt.Sprint(shape.Knee.PerSecond), "-past", string(shape.Knee.Past), "-burst", shape.Knee.Burst.String(),
+		"-retry-after=" + fmt.Sprint(shape.Knee.RetryAfter), "-rate-limit=" + fmt.Sprint(shape.Knee.RateLimit),
+	})
+}
+
+// startProgram starts a program that says where it listens.
+func startProgram(ctx context.Context, command []string) (*child, error) {
+	process := exec.CommandContext(ctx, command[0], command[1:]...)
 	process.Stderr = os.Stderr
 	out, err := process.StdoutPipe()
 	if err != nil {
@@ -97,12 +115,17 @@ func startChild(ctx context.Context, program string, shape *synthetic.Shape) (*c
 
 // counts is what was asked since the last call.
 func (c *child) counts() (counts synthetic.Counts, err error) {
-	response, err := http.Get("http://" + c.host + countsPath)
+	err = c.read(countsPath, &counts)
+	return counts, err
+}
+
+func (c *child) read(path string, into any) error {
+	response, err := http.Get("http://" + c.host + path)
 	if err != nil {
-		return counts, err
+		return err
 	}
 	defer response.Body.Close()
-	return counts, json.NewDecoder(response.Body).Decode(&counts)
+	return json.NewDecoder(response.Body).Decode(into)
 }
 
 func (c *child) stop() {

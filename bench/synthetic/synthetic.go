@@ -1,6 +1,6 @@
 // Package synthetic is a registry that computes its content instead of storing
 // it, for measuring clients: any number of repositories, tags and images, with
-// a latency, a jitter, and a knee above which it answers 429.
+// a latency, a jitter, and a knee beyond which it is pushed over.
 //
 // It promises that content is a function of the sizes given, that digests are
 // true, and that every request is counted. It is no registry to keep anything
@@ -10,7 +10,6 @@ package synthetic
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"sort"
 	"strconv"
@@ -30,7 +29,7 @@ type Shape struct {
 	Now          time.Time     // images are one per hour, the newest an hour before this
 	Latency      time.Duration // of every answer
 	Jitter       time.Duration // up to this much more, uniformly
-	Knee         float64       // requests a second above which it answers 429; 0: none
+	Knee         Knee          // how many requests a second it bears
 }
 
 // Registry serves a Shape.
@@ -42,9 +41,8 @@ type Registry struct {
 	mu      sync.Mutex
 	deleted map[string]bool // repository + "\x00" + tag or digest
 
-	allowance float64
-	refilled  time.Time
-	served    counters
+	gate   gate
+	served counters
 }
 
 type image struct {
@@ -71,7 +69,7 @@ func New(shape Shape) *Registry {
 	count := (shape.Tags + shape.PerImage - 1) / shape.PerImage
 	r := &Registry{
 		shape: shape, images: make([]image, count), byHash: make(map[oci.Digest]int32, 2*count),
-		deleted: map[string]bool{}, refilled: time.Now(), allowance: shape.Knee,
+		deleted: map[string]bool{}, gate: gate{knee: shape.Knee},
 	}
 	for i := range r.images {
 		config := oci.FromBytes(r.config(i))
@@ -102,20 +100,28 @@ func (r *Registry) config(i int) []byte {
 }
 
 func (r *Registry) manifest(i int, config oci.Digest) []byte {
-	layer := oci.FromBytes(fmt.Appendf(nil, "layer %d", i))
+	layer := oci.FromBytes(layer(i))
 	return fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"config":{"mediaType":%q,"digest":%q,"size":%d},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":%q,"size":%d}]}`,
 		oci.MediaTypeImage, oci.MediaTypeConfig, config, len(r.config(i)), layer, 1<<20)
 }
 
+func layer(i int) []byte { return fmt.Appendf(nil, "layer %d", i) }
+
+// Image is an image as bytes, to be put somewhere else. The size that the
+// manifest gives for its layer is not that of these bytes.
+func (r *Registry) Image(i int) (manifest, config, content []byte) {
+	return r.manifest(i, r.images[i].config), r.config(i), layer(i)
+}
+
 // ServeHTTP answers the parts of the distribution API that cleaning needs.
 func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	if !r.admit() {
+	delay, admitted := r.gate.enter(time.Now(), r.delay(), w.Header())
+	if !admitted {
 		r.served.throttled.Add(1)
-		w.Header().Set("Retry-After", "1")
 		http.Error(w, `{"errors":[{"code":"TOOMANYREQUESTS"}]}`, http.StatusTooManyRequests)
 		return
 	}
-	if delay := r.delay(); delay > 0 {
+	if delay > 0 {
 		select {
 		case <-time.After(delay):
 		case <-request.Context().Done():
@@ -133,7 +139,7 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	case strings.HasSuffix(path, "/tags/list"):
 		r.served.lists.Add(1)
 		name := strings.TrimSuffix(path, "/tags/list")
-		r.page(w, request, "tags", name, r.shape.Tags, tagName)
+		r.page(w, request, "tags", name, r.shape.Tags, TagName)
 	case strings.Contains(path, "/blobs/"):
 		r.served.blobs.Add(1)
 		_, digest, _ := cutLast(path, "/blobs/")
@@ -152,37 +158,14 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-func tagName(i int) string { return fmt.Sprintf("t-%07d", i) }
+// TagName is the name of a tag.
+func TagName(i int) string { return fmt.Sprintf("t-%07d", i) }
 
 func cutLast(s, separator string) (before, after string, found bool) {
 	if i := strings.LastIndex(s, separator); i >= 0 {
 		return s[:i], s[i+len(separator):], true
 	}
 	return s, "", false
-}
-
-// admit is a token bucket of one second at the knee's rate.
-func (r *Registry) admit() bool {
-	if r.shape.Knee == 0 {
-		return true
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	r.allowance = min(r.shape.Knee, r.allowance+now.Sub(r.refilled).Seconds()*r.shape.Knee)
-	r.refilled = now
-	if r.allowance < 1 {
-		return false
-	}
-	r.allowance--
-	return true
-}
-
-func (r *Registry) delay() time.Duration {
-	if r.shape.Jitter == 0 {
-		return r.shape.Latency
-	}
-	return r.shape.Latency + rand.N(r.shape.Jitter)
 }
 
 // page answers one page of names in order, with n, last and Link.

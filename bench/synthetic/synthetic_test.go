@@ -60,14 +60,37 @@ func TestContentIsTrueAndDeletable(t *testing.T) {
 	}
 }
 
-func TestAboveTheKneeIsRefused(t *testing.T) {
-	registry := New(Shape{Repositories: 1, Tags: 1, Knee: 2})
-	server := httptest.NewServer(registry)
-	defer server.Close()
-	for range 4 {
-		get(t, server.URL, "/v2/")
+func TestBeyondTheKnee(t *testing.T) {
+	const atEase = 10 * time.Millisecond
+	began := time.Unix(1, 0)
+	for past, want := range map[Past]Second{
+		Refuse: {Answered: 20, Refused: 20}, // and what was saved up
+		Queue:  {Answered: 2, Slow: 38},
+		Double: {Answered: 26, Slow: 14},
+	} {
+		g := gate{knee: Knee{PerSecond: 100, Past: past}}
+		for i := range 40 { // at 400 a second
+			g.enter(began.Add(time.Duration(i)*time.Second/400), atEase, http.Header{})
+		}
+		got := g.second[0]
+		if past == Refuse && got.Answered >= 19 && got.Answered <= 20 {
+			want = Second{Answered: got.Answered, Refused: 40 - got.Answered}
+		}
+		if len(g.second) != 1 || got != want {
+			t.Errorf("%s: %+v, want %+v", past, g.second, want)
+		}
 	}
-	if counts := registry.Counts(); counts.Throttled == 0 || counts.Total() < 2 {
-		t.Errorf("counts = %+v", counts)
+}
+
+func TestRefusalsSayWhenToComeBack(t *testing.T) {
+	server := httptest.NewServer(New(Shape{Repositories: 1, Tags: 1, Knee: Knee{PerSecond: 2, RetryAfter: true, RateLimit: true}}))
+	defer server.Close()
+	first, _ := get(t, server.URL, "/v2/")
+	second, _ := get(t, server.URL, "/v2/")
+	if first.StatusCode != http.StatusOK || first.Header.Get("RateLimit-Remaining") != "0" {
+		t.Errorf("first: %d, %v", first.StatusCode, first.Header)
+	}
+	if second.StatusCode != http.StatusTooManyRequests || second.Header.Get("Retry-After") != "1" {
+		t.Errorf("second: %d, %v", second.StatusCode, second.Header)
 	}
 }
