@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -177,6 +178,9 @@ func (a *App) archiveFor(ctx context.Context, request ApplyRequest) (*kept, stri
 	place, err := a.ArchivePlace(written)
 	if err != nil || place == "" {
 		return nil, "", err
+	}
+	if request.Resume != nil && request.Archive == "" && !archive.There(place) {
+		return nil, "", &Failure{Kind: Failed, Err: fmt.Errorf("archive %s, in which the run has kept images, is not there", place), Next: "Nothing was done. If it was moved, name its place with --archive"}
 	}
 	opened, err := a.openArchive(ctx, place, !restores)
 	if err != nil {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -240,9 +242,24 @@ func TestQuarantineEnds(t *testing.T) {
 // brings the bytes back once it has ended.
 func TestQuarantineOutlivesGarbageCollection(t *testing.T) {
 	storage := server.NewStorage()
-	h := newHousehold(t, func(t testing.TB) *server.Server { return live.Distribution(t, server.Options{Storage: storage}) }, true)
+	var sent atomic.Int64
+	counting := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/uploads/") {
+				sent.Add(1)
+			}
+			next.ServeHTTP(w, r)
+		})
+	}
+	h := newHousehold(t, func(t testing.TB) *server.Server {
+		return live.Distribution(t, server.Options{Storage: storage, Wrap: counting})
+	}, true)
 	a := h.app(t)
+	sent.Store(0)
 	run := h.apply(t, a, h.plan(t, a)).RunID
+	if sent.Load() > 1 { // the empty config of records
+		t.Errorf("%d blobs were sent that the registry had", sent.Load())
+	}
 	live.Collect(t, storage, true)
 	back, err := a.PlanUndo(t.Context(), UndoRequest{Run: run})
 	if err != nil {

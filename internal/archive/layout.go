@@ -125,6 +125,7 @@ func (l *Layout) begin() error {
 			return err
 		}
 	}
+	l.sweep()
 	index, err := os.ReadFile(l.path(indexFile))
 	if err != nil {
 		return err
@@ -151,6 +152,17 @@ func (l *Layout) begin() error {
 	}
 	l.journal = journal
 	return nil
+}
+
+// sweep takes away what a process that was killed had not finished. What cannot
+// be taken away is only in the way of nobody.
+func (l *Layout) sweep() {
+	for _, pattern := range []string{l.path(incoming + "*"), l.path("blobs", "*", incoming+"*")} {
+		left, _ := filepath.Glob(pattern) // the patterns are right
+		for _, file := range left {
+			_ = os.Remove(file)
+		}
+	}
 }
 
 func (l *Layout) path(elements ...string) string {

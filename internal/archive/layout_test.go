@@ -118,11 +118,16 @@ func TestACrashLosesNothingThatWasKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	half := filepath.Join(dir, "blobs", "sha256", ".incoming-1")
 	_, err = journal.WriteString(`{"run":"r1","seq":2,"dig`)
+	err = errors.Join(err, os.WriteFile(half, []byte("half of a blo"), 0o600))
 	if err := errors.Join(err, journal.Close()); err != nil {
 		t.Fatal(err)
 	}
 	l := open(t, dir)
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what was not finished is still there: %v", err)
+	}
 	if diff := cmp.Diff([]archive.Entry{entry}, entries(t, l, "r1")); diff != "" {
 		t.Error(diff)
 	}

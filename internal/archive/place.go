@@ -2,6 +2,7 @@ package archive
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 )
@@ -34,6 +35,16 @@ func ParsePlace(written string) (Place, error) {
 		return Place{Path: written}, nil
 	}
 	return Place{}, fmt.Errorf("archive %q: write oci:DIRECTORY, tar:FILE or REGISTRY/REPOSITORY", written)
+}
+
+// There says whether a place on a disk exists. One in a registry is taken to.
+func There(place string) bool {
+	p, err := ParsePlace(place)
+	if err != nil || p.Scheme == "" {
+		return err == nil
+	}
+	_, err = os.Stat(p.Path)
+	return err == nil
 }
 
 func (p Place) String() string {
