@@ -227,7 +227,7 @@ func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManife
 	if s.Quarantine == "" {
 		return nil
 	}
-	if err := r.holding(s.Quarantine).For(s.For).Keep(ctx, entry, r.reader); err != nil {
+	if err := r.holding(s.Quarantine, s.For).Keep(ctx, entry, r.reader); err != nil {
 		return fmt.Errorf("step %d: quarantine: %w", s.Seq, err)
 	}
 	return nil
@@ -243,9 +243,11 @@ func (r *repository) info() registry.Info {
 	return registry.Info{Name: r.registry}
 }
 
-// holding is a holding repository on the same registry.
-func (r *repository) holding(name string) *archive.Repository {
-	return archive.NewRepository(r.info(), name, r.reader, r.mutator)
+// holding is a holding repository on the same registry. There is one for all
+// steps, so that what they share is looked for once.
+func (r *repository) holding(name, long string) *archive.Repository {
+	opened, _ := r.holdings.LoadOrStore([3]string{r.registry, name, long}, archive.NewRepository(r.info(), name, r.reader, r.mutator).For(long))
+	return opened.(*archive.Repository)
 }
 
 // content is where a plan that restores finds what it puts back.
@@ -253,7 +255,7 @@ func (a *attempt) content() Archive {
 	if a.Quarantine == "" {
 		return a.Archive
 	}
-	return archive.Stack{a.Archive, a.holding(a.Quarantine)}
+	return archive.Stack{a.Archive, a.holding(a.Quarantine, "")}
 }
 
 // archiveAttachments keeps the attachments before their subjects go: some

@@ -24,6 +24,9 @@ type executor struct {
 	id    string
 	state journal.State // before this process did anything
 
+	// holdings are the holding repositories by registry, name and time.
+	holdings sync.Map
+
 	mu       sync.Mutex
 	outcomes map[int]journal.Outcome
 }

@@ -55,9 +55,11 @@ func NewRepository(info registry.Info, repository string, reader registry.Reader
 }
 
 // For makes the archive one that holds images for a time only, which its tags
-// say by themselves.
+// say by themselves; "" is for ever.
 func (r *Repository) For(long string) *Repository {
-	r.suffix = ".for-" + long
+	if r.suffix = ""; long != "" {
+		r.suffix = ".for-" + long
+	}
 	return r
 }
 
