@@ -232,3 +232,20 @@ func TestAPlace(t *testing.T) {
 		}
 	}
 }
+
+// A registry that takes an image and does not keep it has not kept it.
+func TestARepositoryIsLookedAtAfterwards(t *testing.T) {
+	reg, _, entry := stocked()
+	entry.Run = run1
+	for nth := 4; nth <= 5; nth++ { // two children and the index by digest, then the two tags
+		target := registrymemory.Load(world.New(world.DefaultNow), registrymemory.Options{})
+		lying := fault.New(fault.Fault{Op: call.PutManifest, Nth: nth, Kind: fault.Lie})
+		a := archive.NewRepository(registry.Info{Name: "b.example"}, "kept/here", target.Reader(), lying.Mutator(target.Mutator()))
+		if err := a.Keep(t.Context(), entry, reg.Reader()); err == nil || len(lying.Unused()) > 0 {
+			t.Errorf("put #%d: got %v", nth, err)
+		}
+		if err := a.Keep(t.Context(), entry, reg.Reader()); err != nil {
+			t.Errorf("once more: %v", err)
+		}
+	}
+}

@@ -319,3 +319,29 @@ func TestFaultsOfUndo(t *testing.T) {
 		})
 	}
 }
+
+// What went into quarantine comes back from there, one image as well as all,
+// once the registry has nothing of it in its old place.
+func TestBackFromQuarantine(t *testing.T) {
+	w := app()
+	r := &rig{registry: memory.Load(w, memory.Options{}), state: applytest.NewState(applytest.Failure{}), now: w.Now.Add(time.Minute), info: registry.Info{Name: "memory"}}
+	r.before = r.registry.State()
+	r.plan, _ = applytest.Plan(w, r.info, gone, w.Now)
+	for i := range r.plan.Steps {
+		r.plan.Steps[i].Quarantine, r.plan.Steps[i].For = "quarantine/app", "14d"
+	}
+	r.apply(t, r.plan)
+	for _, run := range r.state.Runs() {
+		r.run = run
+	}
+	r.registry = memory.Load(r.registry.World(), memory.Options{}) // only what manifests lead to is there
+	req := r.undoing(t)
+	req.Only = []oci.Reference{{Repository: "app", Tag: "v1"}}
+	p := build(t, req)
+	if len(p.Blocked) > 0 || len(p.Steps) == 0 {
+		t.Fatalf("%+v", p.Blocked)
+	}
+	r.apply(t, p)
+	r.apply(t, build(t, r.undoing(t)))
+	r.same(t, "after")
+}
