@@ -112,7 +112,7 @@ func (s *Scanner) config(ctx context.Context, repository string, digest oci.Dige
 // decode takes a manifest apart. What is not understood has a Problem and
 // mentions every digest that its body names.
 func decode(raw oci.RawManifest) *Manifest {
-	m := &Manifest{Digest: raw.Digest, MediaType: unique.Make(raw.MediaType).Value(), Size: int64(len(raw.Body))}
+	m := &Manifest{Digest: raw.Digest, MediaType: unique.Make(raw.MediaType).Value()}
 	doc, err := oci.DecodeManifest(raw.MediaType, raw.Body)
 	if err == nil && doc.Kind == oci.KindUnknown {
 		err = fmt.Errorf("media type %q is not known", raw.MediaType)
@@ -129,11 +129,16 @@ func decode(raw oci.RawManifest) *Manifest {
 	}
 	m.MediaType, m.Kind, m.Read = unique.Make(doc.MediaType).Value(), doc.Kind, true
 	m.ArtifactType = unique.Make(doc.ArtifactType).Value()
-	m.Config, m.Children, m.Annotations = slim(doc.Config), doc.Children, doc.Annotations
-	m.Layers = make([]oci.Descriptor, len(doc.Layers))
-	for i := range doc.Layers {
-		m.Layers[i] = *slim(&doc.Layers[i])
+	m.Children, m.Annotations = doc.Children, doc.Annotations
+	blobs := make([]Blob, 0, len(doc.Layers)+1)
+	if doc.Config != nil {
+		blobs = append(blobs, blob(doc.Config))
+		m.Config = &blobs[0]
 	}
+	for i := range doc.Layers {
+		blobs = append(blobs, blob(&doc.Layers[i]))
+	}
+	m.Layers = blobs[len(blobs)-len(doc.Layers):]
 	if doc.Subject != nil {
 		m.Subject = doc.Subject.Digest
 	}
@@ -143,13 +148,8 @@ func decode(raw oci.RawManifest) *Manifest {
 	return m
 }
 
-// slim drops what nobody asks of a blob descriptor: a large repository holds
-// hundreds of thousands of them.
-func slim(d *oci.Descriptor) *oci.Descriptor {
-	if d == nil {
-		return nil
-	}
-	return &oci.Descriptor{MediaType: unique.Make(d.MediaType).Value(), Digest: d.Digest, Size: d.Size}
+func blob(d *oci.Descriptor) Blob {
+	return Blob{MediaType: unique.Make(d.MediaType).Value(), Digest: d.Digest, Size: d.Size}
 }
 
 // mentions finds the digests in a body, sorted, without those in except.

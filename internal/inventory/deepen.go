@@ -21,7 +21,7 @@ import (
 // signature stays as long as some index lists what it signs.
 func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Digest) (*Repository, error) {
 	deeper := *repo
-	deeper.Tags, deeper.Gaps = slices.Clone(repo.Tags), slices.Clone(repo.Gaps)
+	deeper.Gaps = slices.Clone(repo.Gaps)
 	deeper.Manifests = maps.Clone(repo.Manifests)
 	if len(removed) == 0 || len(repo.Gaps) > 0 {
 		return &deeper, nil
@@ -29,12 +29,12 @@ func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Di
 	jobs, release := s.pool.hold()
 	defer release()
 	r := s.reading(jobs, &deeper)
+	r.lent = true
 	if repo.Depth != Graph {
 		r.gap("manifest", "the tags of %s were not resolved", repo.Name)
 		return &deeper, nil
 	}
 	components := s.info.Capabilities.ComponentDelete == registry.SupportYes
-	r.recall()
 	if components {
 		r.readIndexes(removed)
 	} else {
@@ -57,12 +57,22 @@ func (s *Scanner) Deepen(ctx context.Context, repo *Repository, removed []oci.Di
 	return &deeper, nil
 }
 
-// recall takes over the configs that an earlier reading brought.
+// recall takes over the configs that an earlier reading brought, as far as the
+// manifests show what was in them. It is called when a config is asked for.
 func (r *reading) recall() {
+	if !r.lent || r.recollected {
+		return
+	}
+	r.recollected = true
 	for _, m := range r.repo.Manifests {
-		if m.config != nil {
-			r.configs[m.Config.Digest] = m.config
+		if !m.facts || !m.hasConfig() || m.Created.Equal(oci.ParseTime(m.Annotations[oci.AnnotationCreated])) && !m.Created.IsZero() {
+			continue // its build time may be the annotation's
 		}
+		config := &oci.Config{Created: m.Created, Labels: m.Labels}
+		if len(m.Platforms) > 0 {
+			config.Platform = m.Platforms[0]
+		}
+		r.configs[m.Config.Digest] = config
 	}
 }
 
@@ -103,14 +113,13 @@ func (r *reading) readMentions() {
 // descent is the way down from what is about to go.
 type descent struct {
 	r        *reading
-	entered  map[oci.Digest]bool
 	attached map[oci.Digest][]oci.Digest // attachments by subject
 	waiting  []ask                       // until it is known whether the registry has a referrers API
 	probing  bool
 }
 
 func newDescent(r *reading) *descent {
-	d := &descent{r: r, entered: map[oci.Digest]bool{}, attached: map[oci.Digest][]oci.Digest{}}
+	d := &descent{r: r, attached: map[oci.Digest][]oci.Digest{}}
 	for i := range r.repo.Tags {
 		tag := &r.repo.Tags[i]
 		if subject, _, ok := oci.ParseAttachmentTag(tag.Name); ok && tag.Digest != "" {
@@ -127,10 +136,10 @@ func newDescent(r *reading) *descent {
 
 // into enters a manifest that may go.
 func (d *descent) into(digest oci.Digest) {
-	if d.entered[digest] || digest == "" {
+	if d.r.marked(digest, entered) || digest == "" {
 		return
 	}
-	d.entered[digest] = true
+	d.r.marks[digest] |= entered
 	if m := d.r.repo.Manifests[digest]; m != nil && m.settled() {
 		d.below(m)
 	} else {
@@ -140,7 +149,7 @@ func (d *descent) into(digest oci.Digest) {
 
 // learned is told of every manifest that was read.
 func (d *descent) learned(m *Manifest) {
-	if d.entered[m.Digest] {
+	if d.r.marked(m.Digest, entered) {
 		d.below(m)
 	}
 }

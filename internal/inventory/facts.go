@@ -13,22 +13,20 @@ import (
 // of an index from its platform images.
 func (r *reading) settle() {
 	for i := range r.repo.Tags {
-		if tag := &r.repo.Tags[i]; tag.Digest == "" && tag.Problem == "" {
-			tag.Problem = "not read, because the registry failed before"
+		if tag := &r.repo.Tags[i]; tag.Digest != "" || tag.Problem != "" {
+			continue
 		}
+		if r.lent {
+			r.repo.Tags, r.lent = slices.Clone(r.repo.Tags), false
+		}
+		r.repo.Tags[i].Problem = "not read, because the registry failed before"
 	}
 	slices.SortStableFunc(r.repo.Gaps, func(a, b Gap) int {
 		return cmp.Or(cmp.Compare(a.Code, b.Code), cmp.Compare(a.Message, b.Message))
 	})
-	settled := map[oci.Digest]bool{}
-	for digest := range r.mine {
-		r.settleManifest(digest, settled)
-	}
-	for digest := range r.wanted {
-		r.settleManifest(digest, settled)
-	}
-	if r.deep != nil {
-		for digest := range r.deep.entered {
+	settled := map[oci.Digest]bool{} // indexes only; to settle an image again is cheap
+	for digest, as := range r.marks {
+		if as&(mine|wanted|entered) != 0 {
 			r.settleManifest(digest, settled)
 		}
 	}
@@ -39,13 +37,16 @@ func (r *reading) settleManifest(digest oci.Digest, settled map[oci.Digest]bool)
 	if settled[digest] || m == nil || !m.Read {
 		return
 	}
-	settled[digest] = true
-	if !r.mine[digest] && (!m.facts || m.Bytes == 0) {
+	if m.Kind == oci.KindIndex {
+		settled[digest] = true
+	}
+	if !r.marked(digest, mine) && (!m.facts || m.Bytes == 0) {
 		clone := *m
 		m = &clone
-		r.repo.Manifests[digest], r.mine[digest] = m, true
+		r.repo.Manifests[digest] = m
+		r.marks[digest] |= mine
 	}
-	if !r.mine[digest] {
+	if !r.marked(digest, mine) {
 		return
 	}
 	for _, child := range m.Children {
@@ -54,7 +55,7 @@ func (r *reading) settleManifest(digest oci.Digest, settled map[oci.Digest]bool)
 	switch m.Kind {
 	case oci.KindImage:
 		m.Bytes = m.imageBytes()
-		if r.wanted[digest] {
+		if r.marked(digest, wanted) {
 			r.settleImage(m)
 		}
 	case oci.KindIndex:
@@ -62,7 +63,7 @@ func (r *reading) settleManifest(digest oci.Digest, settled map[oci.Digest]bool)
 		if whole {
 			m.Bytes = bytesOf(platforms)
 		}
-		if r.wanted[digest] && whole {
+		if r.marked(digest, wanted) && whole {
 			settleIndex(m, platforms)
 		}
 	}
@@ -78,13 +79,21 @@ func (r *reading) settleImage(m *Manifest) {
 			m.ConfigProblem = "the image config is missing or malformed"
 			return
 		}
-		m.config, m.Created, m.Labels = config, config.Created, config.Labels
+		m.Created, m.Labels = config.Created, config.Labels
 		if config.Platform != (oci.Platform{}) {
-			m.Platforms = []oci.Platform{config.Platform}
+			m.Platforms = r.platforms(config.Platform)
 		}
 	}
 	m.Created = annotated(m)
 	m.facts = true
+}
+
+// platforms is the list of one platform, the same for every image that has it.
+func (r *reading) platforms(only oci.Platform) []oci.Platform {
+	if r.single[only] == nil {
+		r.single[only] = []oci.Platform{only}
+	}
+	return r.single[only]
 }
 
 // annotated is the build time of a manifest, from its annotation where nothing
@@ -163,7 +172,7 @@ func (m *Manifest) imageBytes() int64 {
 		total = m.Config.Size
 	}
 	for i := range m.Layers {
-		repeated := slices.ContainsFunc(m.Layers[:i], func(d oci.Descriptor) bool { return d.Digest == m.Layers[i].Digest })
+		repeated := slices.ContainsFunc(m.Layers[:i], func(b Blob) bool { return b.Digest == m.Layers[i].Digest })
 		if !repeated {
 			total += m.Layers[i].Size
 		}
@@ -178,10 +187,10 @@ func bytesOf(images []*Manifest) int64 {
 	}
 	var total int64
 	seen := map[oci.Digest]bool{}
-	add := func(d *oci.Descriptor) {
-		if d != nil && !seen[d.Digest] {
-			seen[d.Digest] = true
-			total += d.Size
+	add := func(b *Blob) {
+		if b != nil && !seen[b.Digest] {
+			seen[b.Digest] = true
+			total += b.Size
 		}
 	}
 	for _, m := range images {

@@ -19,23 +19,40 @@ type reading struct {
 	repo *Repository
 	wish Want
 
-	mine    map[oci.Digest]bool        // manifests made here; others were handed out and stay as they are
-	asked   map[oci.Digest]bool        // manifests asked for by digest
-	wanted  map[oci.Digest]bool        // manifests whose config facts matter
+	marks   map[oci.Digest]mark
 	configs map[oci.Digest]*oci.Config // by digest; nil while on its way or not to be had
 	deep    *descent                   // set while Deepen reads
 
+	lent        bool // the tags and some manifests are those of an earlier reading
+	recollected bool // and its configs were taken over
+
+	blobs  map[oci.Digest]oci.Digest // digests of layers, so that images which share one share its text
+	single map[oci.Platform][]oci.Platform
+
 	recalled map[string]bool // tags whose manifest is at hand unless they have moved
 
-	now       []ask // served first, last in first out
-	later     []ask // manifests by digest, once every tag is resolved
-	resolving int   // tags on their way
+	now       []ask   // served first, last in first out
+	tags      []int32 // tags to resolve, then these, from the end
+	later     []ask   // manifests by digest, once every tag is resolved
+	resolving int     // tags on their way
 	inFlight  int
 
 	vanished []int // tags that were listed and then not found
 	failures int
 	stopped  bool
 }
+
+// mark is what a reading has to do with a manifest.
+type mark uint8
+
+const (
+	mine    mark = 1 << iota // made here; others were handed out and stay as they are
+	asked                    // asked for by digest
+	wanted                   // its config facts matter
+	entered                  // it may go, or hangs on what may
+)
+
+func (r *reading) marked(digest oci.Digest, as mark) bool { return r.marks[digest]&as != 0 }
 
 // mostFailures is how many requests of one repository may fail before it is
 // left alone: the first failure already keeps everything in it, and a registry
@@ -45,8 +62,8 @@ const mostFailures = 5
 func (s *Scanner) reading(jobs chan<- func(), repo *Repository) *reading {
 	return &reading{
 		s: s, jobs: jobs, repo: repo,
-		mine: map[oci.Digest]bool{}, asked: map[oci.Digest]bool{},
-		wanted: map[oci.Digest]bool{}, configs: map[oci.Digest]*oci.Config{},
+		marks: map[oci.Digest]mark{}, configs: map[oci.Digest]*oci.Config{},
+		blobs: map[oci.Digest]oci.Digest{}, single: map[oci.Platform][]oci.Platform{},
 	}
 }
 
@@ -55,7 +72,7 @@ func (r *reading) run(ctx context.Context) error {
 	answers := make(chan answer)
 	for {
 		if ctx.Err() != nil || r.stopped {
-			r.now, r.later = nil, nil
+			r.now, r.tags, r.later = nil, nil, nil
 		}
 		var send chan<- func()
 		var job func()
@@ -90,6 +107,9 @@ func (r *reading) next() (ask, bool) {
 	if n := len(r.now); n > 0 {
 		return r.now[n-1], true
 	}
+	if n := len(r.tags); n > 0 {
+		return r.tagAsk(int(r.tags[n-1])), true
+	}
 	for n := len(r.later); n > 0 && r.resolving == 0; n = len(r.later) {
 		q := r.later[n-1]
 		if m := r.repo.Manifests[q.digest]; m == nil || !m.settled() {
@@ -101,21 +121,27 @@ func (r *reading) next() (ask, bool) {
 }
 
 func (r *reading) pop(q ask) {
-	if n := len(r.now); n > 0 && r.now[n-1] == q {
+	switch n := len(r.now); {
+	case n > 0 && r.now[n-1] == q:
 		r.now = r.now[:n-1]
-	} else {
+	case len(r.tags) > 0 && r.tagAsk(int(r.tags[len(r.tags)-1])) == q:
+		r.tags = r.tags[:len(r.tags)-1]
+	default:
 		r.later = r.later[:len(r.later)-1]
 	}
 }
 
 // resolve asks what a tag points at.
 func (r *reading) resolve(tag int) {
-	op := askTag
-	if r.s.info.Capabilities.PullsCounted == registry.SupportYes || r.recalled[r.repo.Tags[tag].Name] {
-		op = askHead
-	}
 	r.resolving++
-	r.now = append(r.now, ask{op: op, tag: tag})
+	r.tags = append(r.tags, int32(tag))
+}
+
+func (r *reading) tagAsk(tag int) ask {
+	if r.s.info.Capabilities.PullsCounted == registry.SupportYes || r.recalled[r.repo.Tags[tag].Name] {
+		return ask{op: askHead, tag: tag}
+	}
+	return ask{op: askTag, tag: tag}
 }
 
 // need makes sure that a manifest is read.
@@ -124,20 +150,20 @@ func (r *reading) need(digest oci.Digest) { r.needs(digest, false) }
 // needs is need for what a cache must not vouch for where look is set: whether
 // it is there is what the question is about.
 func (r *reading) needs(digest oci.Digest, look bool) {
-	if m := r.repo.Manifests[digest]; r.asked[digest] || m != nil && m.settled() {
+	if m := r.repo.Manifests[digest]; r.marked(digest, asked) || m != nil && m.settled() {
 		return
 	}
-	r.asked[digest] = true
+	r.marks[digest] |= asked
 	r.later = append(r.later, ask{op: askManifest, digest: digest, look: look})
 }
 
 // want makes sure that the config facts of an image are known, or those of all
 // platform images of an index.
 func (r *reading) want(digest oci.Digest) {
-	if r.wanted[digest] {
+	if r.marked(digest, wanted) {
 		return
 	}
-	r.wanted[digest] = true
+	r.marks[digest] |= wanted
 	if m := r.repo.Manifests[digest]; m != nil && m.settled() {
 		r.inquire(m)
 	} else {
@@ -158,6 +184,7 @@ func (r *reading) inquire(m *Manifest) {
 	if !m.hasConfig() {
 		return
 	}
+	r.recall()
 	if _, known := r.configs[m.Config.Digest]; !known {
 		r.configs[m.Config.Digest] = nil
 		r.now = append(r.now, ask{op: askConfig, digest: m.Config.Digest})
@@ -196,8 +223,8 @@ func (r *reading) takeTag(a answer) {
 		if m := r.repo.Manifests[a.head]; m != nil {
 			tag.Digest = m.Digest // one string for all
 		}
-		if m := r.repo.Manifests[a.head]; r.recalled[tag.Name] && !r.asked[a.head] && (m == nil || !m.settled()) {
-			r.asked[a.head] = true
+		if m := r.repo.Manifests[a.head]; r.recalled[tag.Name] && !r.marked(a.head, asked) && (m == nil || !m.settled()) {
+			r.marks[a.head] |= asked
 			r.now = append(r.now, ask{op: askManifest, digest: tag.Digest})
 		}
 		r.need(a.head)
@@ -232,7 +259,7 @@ func (r *reading) takeManifest(a answer) {
 func (r *reading) takeConfig(a answer) {
 	switch {
 	case a.err == nil:
-		r.configs[a.digest] = &a.config
+		r.configs[a.digest] = new(a.config)
 	case errors.Is(a.err, registry.ErrNotFound), errors.Is(a.err, registry.ErrMalformed):
 		// The image is broken as it lies there; its facts stay unknown.
 	default:
@@ -248,19 +275,27 @@ func (r *reading) learn(m *Manifest) oci.Digest {
 			return old.Digest
 		}
 		m.Digest, m.Created, m.Bytes = old.Digest, old.Created, old.Bytes
-		m.Pushed, m.Pulled, m.Seen, m.Named = old.Pushed, old.Pulled, old.Seen, old.Named
+		m.Pushed, m.Pulled, m.Named = old.Pushed, old.Pulled, old.Named
 		if m.MediaType == "" {
 			m.MediaType, m.Kind = old.MediaType, old.Kind
 		}
 	}
+	for i := range m.Layers {
+		layer := &m.Layers[i]
+		if same, known := r.blobs[layer.Digest]; known {
+			layer.Digest = same
+		} else {
+			r.blobs[layer.Digest] = layer.Digest
+		}
+	}
 	r.repo.Manifests[m.Digest] = m
-	r.mine[m.Digest] = true
+	r.marks[m.Digest] |= mine
 	for _, child := range m.Children {
 		if oci.KindOf(child.MediaType) != oci.KindImage {
 			r.need(child.Digest)
 		}
 	}
-	if r.wanted[m.Digest] {
+	if r.marked(m.Digest, wanted) {
 		r.inquire(m)
 	}
 	if r.deep != nil {

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -49,10 +50,9 @@ type (
 		Read         bool              `json:"read,omitempty"`
 		Missing      bool              `json:"missing,omitempty"`
 		Problem      string            `json:"problem,omitempty"`
-		Size         int64             `json:"size,omitempty"`
 		ArtifactType string            `json:"artifact_type,omitempty"`
-		Config       *oci.Descriptor   `json:"config,omitempty"`
-		Layers       []oci.Descriptor  `json:"layers,omitempty"`
+		Config       *Blob             `json:"config,omitempty"`
+		Layers       []Blob            `json:"layers,omitempty"`
 		Children     []oci.Descriptor  `json:"children,omitempty"`
 		Subject      oci.Digest        `json:"subject,omitempty"`
 		Annotations  map[string]string `json:"annotations,omitempty"`
@@ -63,7 +63,6 @@ type (
 		Platforms    []oci.Platform    `json:"platforms,omitempty"`
 		Pushed       time.Time         `json:"pushed,omitzero"`
 		Pulled       time.Time         `json:"pulled,omitzero"`
-		Seen         time.Time         `json:"seen,omitzero"`
 		Bytes        int64             `json:"bytes,omitempty"`
 	}
 )
@@ -83,10 +82,10 @@ func saveRepository(out *json.Encoder, repo *Repository) error {
 	for _, digest := range slices.Sorted(maps.Keys(repo.Manifests)) {
 		m := repo.Manifests[digest]
 		if err := out.Encode(savedManifest{
-			Digest: m.Digest, MediaType: m.MediaType, Read: m.Read, Missing: m.Missing, Problem: m.Problem, Size: m.Size,
+			Digest: m.Digest, MediaType: m.MediaType, Read: m.Read, Missing: m.Missing, Problem: m.Problem,
 			ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers, Children: m.Children, Subject: m.Subject,
 			Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created, ConfigError: m.ConfigProblem, Labels: m.Labels, Platforms: m.Platforms,
-			Pushed: m.Pushed, Pulled: m.Pulled, Seen: m.Seen, Bytes: m.Bytes,
+			Pushed: m.Pushed, Pulled: m.Pulled, Bytes: m.Bytes,
 		}); err != nil {
 			return err
 		}
@@ -112,6 +111,12 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 		}
 		repo.Tags = append(repo.Tags, Tag(tag))
 	}
+	slices.SortStableFunc(repo.Tags, func(a, b Tag) int { return cmp.Compare(a.Name, b.Name) })
+	for i := 1; i < len(repo.Tags); i++ {
+		if repo.Tags[i].Name == repo.Tags[i-1].Name {
+			return nil, fmt.Errorf("inventory: tag %s of %s is there twice", repo.Tags[i].Name, repo.Name)
+		}
+	}
 	for range head.Manifests {
 		var m savedManifest
 		if err := s.lines.Decode(&m); err != nil {
@@ -122,9 +127,9 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 		}
 		repo.Manifests[m.Digest] = &Manifest{
 			Digest: m.Digest, MediaType: m.MediaType, Kind: oci.KindOf(m.MediaType), Read: m.Read, Missing: m.Missing,
-			Problem: m.Problem, Size: m.Size, ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers,
+			Problem: m.Problem, ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers,
 			Children: m.Children, Subject: m.Subject, Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created,
-			Labels: m.Labels, Platforms: m.Platforms, Pushed: m.Pushed, Pulled: m.Pulled, Seen: m.Seen, Bytes: m.Bytes,
+			Labels: m.Labels, Platforms: m.Platforms, Pushed: m.Pushed, Pulled: m.Pulled, Bytes: m.Bytes,
 			ConfigProblem: m.ConfigError, facts: m.Read,
 		}
 	}

@@ -150,7 +150,9 @@ func (s *Scanner) Scan(ctx context.Context, demand Demand) iter.Seq2[*Repository
 			s.opts.Events.Emit(event.RepositoryScanned{
 				Registry: s.info.Name, Repository: names[i], Tags: len(got.repo.Tags), Requests: s.requests(),
 			})
-			if !yield(got.repo, nil) {
+			repo := got.repo
+			got.repo = nil // it lives as long as who asked for it needs it
+			if !yield(repo, nil) {
 				return
 			}
 			tags.Release(got.weight)

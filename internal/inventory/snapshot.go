@@ -53,6 +53,14 @@ type Tag struct {
 	Problem string
 }
 
+// Blob is a config or layer: of its descriptor what a decision or the sum of
+// sizes can ask for, because a large repository holds hundreds of thousands.
+type Blob struct {
+	MediaType string     `json:"mediaType"`
+	Digest    oci.Digest `json:"digest"`
+	Size      int64      `json:"size"`
+}
+
 // Manifest is one manifest of a repository as far as it is known.
 type Manifest struct {
 	Digest    oci.Digest
@@ -63,17 +71,18 @@ type Manifest struct {
 	// Missing: something points here but the registry has nothing (a sparse
 	// index, a subject that was deleted).
 	Missing bool
+	// Named: something is known to use this very digest (Want.Digests).
+	Named bool
+	// facts says that Created, Labels and Platforms were asked for and that
+	// zero now means absent.
+	facts bool
 	// Problem says why the body could not be read or understood. Such a
 	// manifest survives, and so does whatever points at it.
 	Problem string
 
-	// Named: something is known to use this very digest (Want.Digests).
-	Named bool
-
-	Size         int64 // bytes of the manifest document
 	ArtifactType string
-	Config       *oci.Descriptor
-	Layers       []oci.Descriptor
+	Config       *Blob
+	Layers       []Blob
 	Children     []oci.Descriptor
 	Subject      oci.Digest // "" when it names none
 	Annotations  map[string]string
@@ -91,15 +100,9 @@ type Manifest struct {
 
 	Pushed time.Time
 	Pulled time.Time
-	Seen   time.Time
 	// Bytes is the size of the image (config and layers, each blob once, over
 	// all platforms); 0 when not known.
 	Bytes int64
-
-	// facts says that Created, Labels and Platforms were asked for and that
-	// zero now means absent; config is where an image has them from.
-	facts  bool
-	config *oci.Config
 }
 
 // Repository is what was learned about one repository. Tags are sorted by

@@ -22,8 +22,8 @@ func large(n int) addition {
 		for _, platform := range []string{"amd64", "arm64"} {
 			image := &inventory.Manifest{
 				Digest: digest(platform, i), MediaType: oci.MediaTypeImage, Kind: oci.KindImage, Read: true,
-				Config: &oci.Descriptor{Digest: digest("config "+platform, i), Size: 2000},
-				Layers: []oci.Descriptor{{Digest: digest("base", 0), Size: 30e6}, {Digest: digest("layer "+platform, i), Size: 1e6}},
+				Config: &inventory.Blob{Digest: digest("config "+platform, i), Size: 2000},
+				Layers: []inventory.Blob{{Digest: digest("base", 0), Size: 30e6}, {Digest: digest("layer "+platform, i), Size: 1e6}},
 			}
 			repo.Manifests[image.Digest] = image
 			index.Children = append(index.Children, oci.Descriptor{MediaType: oci.MediaTypeImage, Digest: image.Digest})

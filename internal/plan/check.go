@@ -12,14 +12,15 @@ import (
 // check looks at the finished steps of a repository as somebody who does not
 // know how they came about. It returns what is wrong, or "".
 func check(repo *inventory.Repository, report *policy.Report, steps []Step) string {
-	removed := map[string]bool{}
-	for _, d := range report.Decisions {
-		if d.Verdict == policy.Remove && d.Root.Tag != nil {
-			removed[d.Root.Tag.Name] = true
+	removed := make([]bool, len(repo.Tags))
+	for i := range report.Decisions {
+		d := &report.Decisions[i]
+		if at, there := placeOf(repo, d.Root.Name()); d.Verdict == policy.Remove && d.Root.Tag != nil && there {
+			removed[at] = true
 		}
 	}
-	at := map[oci.Digest]int{} // which step deletes a manifest, from 1
-	gone := map[string]int{}   // which step takes a tag away
+	at := make(map[oci.Digest]int, len(steps)) // which step deletes a manifest, from 1
+	gone := make([]int32, len(repo.Tags))      // which step takes a tag away, from 1
 	for i, s := range steps {
 		if s.Action == DeleteManifest {
 			if at[s.Digest] != 0 {
@@ -32,10 +33,14 @@ func check(repo *inventory.Repository, report *policy.Report, steps []Step) stri
 			takes = []string{s.Tag}
 		}
 		for _, tag := range takes {
-			if gone[tag] != 0 {
+			p, there := placeOf(repo, tag)
+			switch {
+			case !there:
+				return fmt.Sprintf("tag %s would be removed and is not there", tag)
+			case gone[p] != 0:
 				return fmt.Sprintf("tag %s would be removed twice", tag)
 			}
-			gone[tag] = i + 1
+			gone[p] = int32(i + 1)
 		}
 	}
 	stays := map[oci.Digest]bool{}
@@ -57,13 +62,14 @@ func check(repo *inventory.Repository, report *policy.Report, steps []Step) stri
 	for i := range repo.Tags {
 		tag := &repo.Tags[i]
 		subject, attached := repo.AttachmentOf(tag)
-		step := gone[tag.Name]
+		p, _ := placeOf(repo, tag.Name)
+		step := int(gone[p])
 		switch {
 		case step == 0:
 			stay(tag.Digest)
 		case steps[step-1].Digest != tag.Digest:
 			return fmt.Sprintf("tag %s is at %s and would go with %s", tag.Name, tag.Digest, steps[step-1].Digest)
-		case !removed[tag.Name] && !attached:
+		case !removed[p] && !attached:
 			return fmt.Sprintf("tag %s would go and was not to be removed", tag.Name)
 		case attached && at[tag.Digest] != 0 && at[subject] > step:
 			return fmt.Sprintf("attachment %s would go before its subject", tag.Name)

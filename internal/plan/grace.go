@@ -28,7 +28,7 @@ func (g *graph) protectFresh(grace time.Duration, now time.Time) (fresh, undated
 	}
 	var stay []oci.Digest
 	for _, digest := range slices.Sorted(maps.Keys(g.doomed)) {
-		if why := g.why(digest); why == whyAttachment || why == whyRoot && len(g.tags[digest]) > 0 {
+		if why := g.why(digest); why == whyAttachment || why == whyRoot && len(g.tagsOf(digest)) > 0 {
 			continue
 		}
 		at, known := g.arrived(digest, now)

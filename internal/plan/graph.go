@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -18,10 +19,10 @@ type graph struct {
 	// away by itself, so a manifest need not have been read.
 	components bool
 
-	verdicts map[string]policy.Verdict // of root tags, by name
-	removed  map[oci.Digest]bool       // manifests that a removed root points at
-	kept     []oci.Digest              // untagged roots that stay
-	tags     map[oci.Digest][]int      // tags by digest
+	verdicts []tagVerdict        // of each tag
+	removed  map[oci.Digest]bool // manifests that a removed root points at
+	kept     []oci.Digest        // untagged roots that stay
+	tagged   []int32             // tags with a digest, by digest and name
 
 	parents     map[oci.Digest][]oci.Digest // who lists it
 	attachments map[oci.Digest][]oci.Digest // what hangs on it
@@ -38,7 +39,7 @@ type graph struct {
 func newGraph(repo *inventory.Repository, report *policy.Report, components bool) *graph {
 	g := &graph{
 		repo: repo, components: components,
-		verdicts: map[string]policy.Verdict{}, removed: map[oci.Digest]bool{}, tags: map[oci.Digest][]int{},
+		verdicts: make([]tagVerdict, len(repo.Tags)), removed: map[oci.Digest]bool{},
 		parents: map[oci.Digest][]oci.Digest{}, attachments: map[oci.Digest][]oci.Digest{}, subjects: map[oci.Digest][]oci.Digest{},
 		quarantined: map[oci.Digest]duration.Duration{},
 		orphans:     map[oci.Digest]bool{}, stuck: map[oci.Digest]oci.Digest{},
@@ -46,8 +47,8 @@ func newGraph(repo *inventory.Repository, report *policy.Report, components bool
 	}
 	for i := range report.Decisions {
 		d := &report.Decisions[i]
-		if d.Root.Tag != nil {
-			g.verdicts[d.Root.Tag.Name] = d.Verdict
+		if i, found := placeOf(repo, d.Root.Name()); d.Root.Tag != nil && found {
+			g.verdicts[i] = tagVerdict{decided: true, verdict: d.Verdict}
 		}
 		switch {
 		case d.Verdict == policy.Remove && d.Root.Digest != "":
@@ -95,12 +96,15 @@ func (g *graph) link() {
 	for i := range g.repo.Tags {
 		tag := &g.repo.Tags[i]
 		if tag.Digest != "" {
-			g.tags[tag.Digest] = append(g.tags[tag.Digest], i)
+			g.tagged = append(g.tagged, int32(i))
 		}
 		if subject, _, ok := oci.ParseAttachmentTag(tag.Name); ok {
 			attach(tag.Digest, subject)
 		}
 	}
+	slices.SortFunc(g.tagged, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(g.repo.Tags[a].Digest, g.repo.Tags[b].Digest), cmp.Compare(a, b))
+	})
 	for digest, m := range g.repo.Manifests {
 		attach(digest, m.Subject)
 		for _, child := range m.Children {
@@ -117,14 +121,41 @@ func (g *graph) link() {
 
 // root says whether a tag is one that the policy decided about, and how.
 func (g *graph) root(tag *inventory.Tag) (policy.Verdict, bool) {
-	verdict, decided := g.verdicts[tag.Name]
 	if _, attached := g.repo.AttachmentOf(tag); attached {
 		return policy.Keep, false
 	}
-	if !decided {
-		return policy.Keep, true
+	return g.verdict(tag), true
+}
+
+// tagVerdict is what the policy said about a tag, if it was asked.
+type tagVerdict struct {
+	decided bool
+	verdict policy.Verdict
+}
+
+// placeOf finds a tag by its name, the first of those that have it.
+func placeOf(repo *inventory.Repository, tag string) (int, bool) {
+	return slices.BinarySearchFunc(repo.Tags, tag, func(t inventory.Tag, name string) int { return cmp.Compare(t.Name, name) })
+}
+
+// verdict is what the policy said about a tag; keep for one that it was not
+// asked about.
+func (g *graph) verdict(tag *inventory.Tag) policy.Verdict {
+	if i, found := placeOf(g.repo, tag.Name); found && g.verdicts[i].decided {
+		return g.verdicts[i].verdict
 	}
-	return verdict, true
+	return policy.Keep
+}
+
+// tagsOf are the places of the tags on a digest, by name.
+func (g *graph) tagsOf(digest oci.Digest) []int32 {
+	at := func(i int) oci.Digest { return g.repo.Tags[g.tagged[i]].Digest }
+	from := sort.Search(len(g.tagged), func(i int) bool { return at(i) >= digest })
+	to := from
+	for to < len(g.tagged) && at(to) == digest {
+		to++
+	}
+	return g.tagged[from:to]
 }
 
 // exists says whether the registry has a manifest, as far as is known.
@@ -132,7 +163,7 @@ func (g *graph) exists(digest oci.Digest) bool {
 	if m := g.repo.Manifests[digest]; m != nil {
 		return !m.Missing
 	}
-	return len(g.tags[digest]) > 0 || len(g.parents[digest]) > 0
+	return len(g.tagsOf(digest)) > 0 || len(g.parents[digest]) > 0
 }
 
 // fate finds what survives and what is doomed. removeOrphan says which orphans

@@ -34,8 +34,8 @@ func blobID(digest oci.Digest) uint64 {
 
 // stored says whether the registry holds the blob: foreign layers lie with
 // their vendor.
-func stored(d *oci.Descriptor) bool {
-	return !strings.Contains(d.MediaType, "foreign") && !strings.Contains(d.MediaType, "nondistributable")
+func stored(b *inventory.Blob) bool {
+	return !strings.Contains(b.MediaType, "foreign") && !strings.Contains(b.MediaType, "nondistributable")
 }
 
 func eachBlob(m *inventory.Manifest, visit func(blob)) {

@@ -57,7 +57,7 @@ type planner struct {
 // tags that cannot.
 func (p *planner) plan() {
 	for digest := range p.removed {
-		if p.doomed[digest] && len(p.tags[digest]) == 0 {
+		if p.doomed[digest] && len(p.tagsOf(digest)) == 0 {
 			p.untagged++
 		}
 	}
@@ -87,12 +87,6 @@ func (p *planner) plan() {
 	} else {
 		p.deletions()
 	}
-}
-
-// verdict is what the policy said about a tag; keep for one that it was not
-// asked about.
-func (p *planner) verdict(tag *inventory.Tag) policy.Verdict {
-	return p.graph.verdicts[tag.Name]
 }
 
 // attached says that a removed root has turned out to hang on something.
@@ -141,7 +135,7 @@ func (p *planner) mediaType(digest oci.Digest) string {
 // staying lists the other tags on the same digest that stay, sorted.
 func (p *planner) staying(tag *inventory.Tag) []string {
 	var names []string
-	for _, i := range p.tags[tag.Digest] {
+	for _, i := range p.tagsOf(tag.Digest) {
 		other := &p.repo.Tags[i]
 		stays := p.verdict(other) != policy.Remove || other.Problem != ""
 		if other.Name != tag.Name && stays && !p.doomed[other.Digest] {
@@ -190,7 +184,7 @@ func (p *planner) deletions() {
 	p.steps = slices.Grow(p.steps, len(order))
 	for _, digest := range order {
 		var takes []string
-		for _, i := range p.tags[digest] {
+		for _, i := range p.tagsOf(digest) {
 			takes = append(takes, p.repo.Tags[i].Name)
 		}
 		undo := UndoUntilGC
@@ -214,7 +208,7 @@ func (p *planner) componentsOfAttachments() {
 		}
 	}
 	for _, digest := range p.order() {
-		for _, i := range p.tags[digest] {
+		for _, i := range p.tagsOf(digest) {
 			if tag := &p.repo.Tags[i]; p.verdict(tag) != policy.Remove {
 				p.tagStep(tag, DeleteComponent, whyAttachment)
 			}

@@ -73,9 +73,6 @@ func verdict(repo *inventory.Repository, d *policy.Decision, held string) Verdic
 		if pushed.IsZero() {
 			pushed = m.Pushed
 		}
-		if seen.IsZero() {
-			seen = m.Seen
-		}
 		if m.Pulled.After(pulled) {
 			pulled = m.Pulled
 		}

@@ -58,15 +58,10 @@ func (e *evaluation) recorded(i int) int64 {
 }
 
 func (e *evaluation) seen(i int) int64 {
-	root := &e.roots[i]
-	var t int64
-	if root.Tag != nil {
-		t = e.trust(root.Tag.Seen)
+	if tag := e.roots[i].Tag; tag != nil {
+		return e.trust(tag.Seen)
 	}
-	if root.Manifest != nil {
-		t = max(t, e.trust(root.Manifest.Seen))
-	}
-	return t
+	return 0
 }
 
 // created is the build time, and whether all that it depends on was read.
