@@ -164,6 +164,8 @@ func (p *program) present(made *plan.Stored, verdicts plan.Selection, output str
 	switch {
 	case made.Summary.Steps == 0:
 		return nil
+	case made.Header.Now.After(p.clock()):
+		p.say("\nA rehearsal for %s, which is still to come: it cannot be applied.", made.Header.Now.Format("2006-01-02 15:04 MST"))
 	case output != "":
 		p.say("\nSaved in %s; carry it out with: regkeep apply %s", output, output)
 	default:

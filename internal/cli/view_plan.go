@@ -34,7 +34,11 @@ func (v planView) write(to io.Writer) error {
 			if err != nil {
 				return err
 			}
-			if len(repo.Verdicts)+len(repo.Steps)+len(repo.Blocked) > 0 {
+			switch {
+			case len(repo.Verdicts)+len(repo.Steps)+len(repo.Blocked) == 0:
+			case v.plan.Header.Kind == "restore":
+				v.restored(w, repo)
+			default:
 				v.repository(w, repo)
 			}
 		}
