@@ -69,7 +69,7 @@ func (c *compiler) environment() *cel.Env {
 }
 
 func (c *compiler) expression(v *document.Value) test {
-	t := &exprTest{text: strings.TrimSpace(c.text(v, "when"))}
+	t := &exprTest{text: strings.TrimRight(c.text(v, "when"), " \n")}
 	if t.text == "" {
 		return nil
 	}
@@ -77,11 +77,8 @@ func (c *compiler) expression(v *document.Value) test {
 	ast, issues := env.Compile(t.text)
 	if issues.Err() != nil {
 		for _, issue := range issues.Errors() {
-			at := *v
-			if issue.Location.Line() == 1 && v.Text == t.text {
-				at.Column += issue.Location.Column()
-			}
-			c.problem(&at, c.variableFor(issue.Message), "when: %s", issue.Message)
+			message, _, _ := strings.Cut(issue.Message, " (did you mean")
+			c.problem(within(v, issue.Location.Line(), issue.Location.Column()), variableFor(message), "when: %s", message)
 		}
 		return nil
 	}
@@ -103,8 +100,17 @@ func (c *compiler) expression(v *document.Value) test {
 	return t
 }
 
+// within is a place in a text: a line from 1, a column from 0.
+func within(v *document.Value, line, column int) *document.Value {
+	at := *v
+	if line == 1 || strings.Contains(v.Text, "\n") {
+		at.Line, at.Column = v.TextLine+line-1, v.TextColumn+column
+	}
+	return &at
+}
+
 // variableFor suggests a variable for one that is not declared.
-func (c *compiler) variableFor(message string) string {
+func variableFor(message string) string {
 	_, rest, found := strings.Cut(message, "undeclared reference to '")
 	if !found {
 		return ""

@@ -32,7 +32,7 @@ func (c *compiler) semver(v *document.Value, s scope) test {
 			t.text = c.text(field.Value, "range")
 			constraint, err := semver.NewConstraint(t.text)
 			if err != nil {
-				c.problem(field.Value, "", "range %q: %v", t.text, err)
+				c.problem(field.Value, "", "range %q is none (%v): write such as >=1.2, ~1.4 or >=1 <3", t.text, err)
 				continue
 			}
 			t.constraint = constraint

@@ -57,10 +57,11 @@ type rule struct {
 
 // item is one condition as it is listed: all of its tests must hold.
 type item struct {
-	path  string
-	line  int
-	id    int // unique in the file
-	tests []test
+	path   string
+	line   int
+	column int
+	id     int // unique in the file
+	tests  []test
 }
 
 // need says what a test has to know.

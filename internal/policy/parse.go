@@ -55,8 +55,25 @@ func (c *compiler) mapping(v *document.Value, what string, tables ...[]key) bool
 func (c *compiler) unknownKey(field document.Field, what string, known []string) {
 	c.problems = append(c.problems, Problem{
 		File: c.file, Line: field.Line, Column: field.Column, Path: field.Value.Path,
-		Message: fmt.Sprintf("unknown key %q in %s", field.Key, what), Suggestion: document.Suggest(field.Key, known),
+		Message: fmt.Sprintf("unknown key %q in %s", field.Key, what), Suggestion: suggest(field.Key, known),
 	})
+}
+
+// otherWords are what other cleaners call a key.
+var otherWords = map[string][]string{
+	"age": {"older_than", "within"}, "max_age": {"older_than"}, "last": {"newest"}, "latest": {"newest"}, "keep_last": {"newest"}, "keep_n": {"newest"}, "count": {"newest"},
+	"tag": {"tags"}, "pattern": {"tags"}, "regex": {"tags"}, "filter": {"tags"}, "repository": {"repositories"}, "delete": {"remove"}, "retain": {"keep"},
+	"exclude": {"protect"}, "unused_for": {"not_pulled_for", "pulled_within"}, "last_pulled": {"not_pulled_for", "pulled_within"}, "size": {"size_over"},
+}
+
+// suggest finds the key that a word stands for.
+func suggest(word string, known []string) string {
+	for _, meant := range otherWords[word] {
+		if slices.Contains(known, meant) {
+			return meant
+		}
+	}
+	return document.Suggest(word, known)
 }
 
 func (c *compiler) document(root *document.Value) *Policy {
@@ -65,7 +82,11 @@ func (c *compiler) document(root *document.Value) *Policy {
 	if !c.mapping(root, "a policy file", topKeys, settingKeys, foreignKeys) {
 		return p
 	}
-	if v := root.Field("version"); v != nil && (v.Kind != document.Int || v.Text != "1") {
+	switch v := root.Field("version"); {
+	case v == nil:
+	case v.Text == "1" && v.Kind != document.Int:
+		c.problem(v, "", "version must be the number 1, without quotes")
+	case v.Text != "1" || v.Kind != document.Int:
 		c.problem(v, "1", "version %q of the policy language is not known", v.Text)
 	}
 	p.defaults = c.settings(root, p.defaults)
@@ -90,11 +111,19 @@ func (c *compiler) document(root *document.Value) *Policy {
 	return p
 }
 
+// listLike shows what a list looks like.
+var listLike = map[string]string{
+	"remove": ", such as [{older_than: 30d}]", "keep": ", such as [{newest: 5}]", "protect": `, such as [{tags: [prod]}]`,
+	"rules": ": each rule begins with a dash", "policies": ": each policy begins with a dash",
+}
+
 // list checks that v is a list with something in it.
 func (c *compiler) list(v *document.Value, what string) []*document.Value {
 	switch {
+	case v.Kind == document.Null:
+		c.problem(v, "", "%s has no value: leave it out, or write a list%s", what, listLike[what])
 	case v.Kind != document.List:
-		c.problem(v, "", "%s must be a list, not %s", what, v.Kind)
+		c.problem(v, "", "%s must be a list, not %s%s", what, v.Kind, listLike[what])
 	case len(v.Items) == 0:
 		c.problem(v, "", "%s is an empty list: leave it out or say what is meant", what)
 	}
@@ -179,7 +208,7 @@ func (c *compiler) everythingShielded(p *Policy) {
 			}
 			for _, it := range r.remove {
 				if slices.ContainsFunc(it.tests, func(t test) bool { return t.code() == CodeEverything }) {
-					c.problems = append(c.problems, Problem{File: c.file, Line: it.line, Column: 1, Path: it.path,
+					c.problems = append(c.problems, Problem{File: c.file, Line: it.line, Column: it.column, Path: it.path,
 						Message: "everything: true needs a keep condition in its rule, or a protect condition, beside it"})
 				}
 			}

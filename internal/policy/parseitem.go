@@ -33,13 +33,13 @@ func (c *compiler) item(v *document.Value, s scope) *item {
 	what := "a " + s.where.String() + " condition"
 	switch {
 	case v.Kind != document.Map:
-		c.problem(v, "", "%s must be a mapping such as {older_than: 30d}, not %s", what, v.Kind)
+		c.problem(v, "", "%s must be a mapping such as %s, not %s", what, map[place]string{inRemove: "{older_than: 30d}", inKeep: "{newest: 5}", inProtect: "{tags: [prod]}"}[s.where], v.Kind)
 		return nil
 	case len(v.Fields) == 0:
 		c.problem(v, "", "%s is empty", what)
 		return nil
 	}
-	it := &item{path: v.Path, line: v.Line, id: c.items}
+	it := &item{path: v.Path, line: v.Line, column: v.Column, id: c.items}
 	c.items++
 	s.order = c.order(v, s)
 	ranks := false
@@ -177,7 +177,7 @@ func (c *compiler) test(name string, v *document.Value, s scope) test {
 
 func (c *compiler) flag(name string, v *document.Value) test {
 	if v.Kind != document.Bool || v.Text != "true" {
-		c.problem(v, "", "%s can only be true; write not: {%s: true} for the opposite", name, name)
+		c.problem(v, "", "%s can only be true, not %q; write not: {%s: true} for the opposite", name, v.Text, name)
 	}
 	switch name {
 	case "expired":

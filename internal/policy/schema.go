@@ -67,6 +67,9 @@ func (k key) schema(list string) object {
 	if k.summary != "" {
 		s["description"] = k.summary
 	}
+	if k.fallback != nil {
+		s["default"] = k.fallback
+	}
 	return s
 }
 

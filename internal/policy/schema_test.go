@@ -2,6 +2,8 @@ package policy
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -64,6 +66,28 @@ func TestSchemaRefusesWhatIsRefused(t *testing.T) {
 		}
 		if _, err := Parse("p.yaml", []byte(text)); err == nil {
 			t.Errorf("%s: the parser accepts\n%s", name, text)
+		}
+	}
+}
+
+// What the schema gives as the default is what the parser takes where nothing is
+// written, and every key that is not of the configuration is described.
+func TestSchemaHelpsEditors(t *testing.T) {
+	for _, k := range slices.Concat(settingKeys, ruleKeys) {
+		if k.fallback == nil {
+			continue
+		}
+		text := fmt.Sprintf("version: 1\n%s: %v\n", k.name, k.fallback) + request[len("version: 1\n"):]
+		if _, setting := find(k.name, settingKeys); !setting {
+			text = oneRule(fmt.Sprintf("{tags: [\"**\"], %s: %v, remove: [{older_than: 30d}], keep: [{newest: 5}]}", k.name, k.fallback))
+		}
+		if parse(t, text).Hash() != parse(t, request).Hash() {
+			t.Errorf("%s: %v is not the default", k.name, k.fallback)
+		}
+	}
+	for _, k := range slices.Concat(topKeys, settingKeys, policyKeys, ruleKeys, conditionKeys, nestingKeys, modifierKeys, semverKeys, imageTagsKeys, orderKeys, orphanKeys) {
+		if k.schema("keep")["description"] == nil {
+			t.Errorf("%s is not described", k.name)
 		}
 	}
 }

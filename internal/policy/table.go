@@ -63,6 +63,7 @@ type key struct {
 	required bool
 	summary  string // ends a sentence that begins with the key
 	example  string
+	fallback any // what holds where the key is not written; nil: nothing
 	// Conditions only.
 	where place
 	code  Code
@@ -82,15 +83,15 @@ var foreignKeys = []key{
 
 // settingKeys stand at the top of the file, for all policies, or in one policy.
 var settingKeys = []key{
-	{name: "timezone", kind: kindZone, summary: "The time zone of the calendar rules, a name of the IANA database. Default UTC.", example: "timezone: Europe/Berlin"},
-	{name: "grace", kind: kindDuration, summary: "How long an untagged manifest or a child is left alone after its push: it may belong to a push in flight. Default 24h.", example: "grace: 48h"},
-	{name: "floor", kind: kindNumber, summary: "How many images of a repository stay whatever the rules say: where fewer would, the newest ones do. Default 1.", example: "floor: 3"},
-	{name: "max_removals", kind: kindLimit, summary: "A repository that would lose more roots than this is refused. Default unlimited.", example: "max_removals: 200"},
-	{name: "max_share", kind: kindShare, summary: "A repository with more than 20 root tags that would lose more than this share is refused where nobody looks at the plan. Default 50%.", example: "max_share: 30%"},
+	{name: "timezone", kind: kindZone, fallback: "UTC", summary: "The time zone of the calendar rules, a name of the IANA database. Default UTC.", example: "timezone: Europe/Berlin"},
+	{name: "grace", kind: kindDuration, fallback: "24h", summary: "How long an untagged manifest or a child is left alone after its push: it may belong to a push in flight. Default 24h.", example: "grace: 48h"},
+	{name: "floor", kind: kindNumber, fallback: 1, summary: "How many images of a repository stay whatever the rules say: where fewer would, the newest ones do. Default 1.", example: "floor: 3"},
+	{name: "max_removals", kind: kindLimit, fallback: "unlimited", summary: "A repository that would lose more roots than this is refused. Default unlimited.", example: "max_removals: 200"},
+	{name: "max_share", kind: kindShare, fallback: "50%", summary: "A repository with more than 20 root tags that would lose more than this share is refused where nobody looks at the plan. Default 50%.", example: "max_share: 30%"},
 	{name: "attachments", kind: kindOrphans, summary: "What happens to attachments whose subject is gone: `keep` or `remove`. Default keep.", example: "attachments: {orphans: remove}"},
-	{name: "untag", kind: kindChoice, choices: []string{"native", "overwrite"}, summary: "Whether a tag may be removed by overwriting it with a placeholder where the registry cannot delete a tag. Default native.", example: "untag: overwrite"},
-	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, summary: "What an image without a trusted time is: held, or older than everything. An image that could not be read is always held. Default hold.", example: "unknown_age: old"},
-	{name: "quarantine", kind: kindText, summary: "How the names of holding repositories begin, in which `action: quarantine` keeps images: on the same registry, and on Nexus in the same Nexus repository. Default quarantine.", example: "quarantine: held/back"},
+	{name: "untag", kind: kindChoice, choices: []string{"native", "overwrite"}, fallback: "native", summary: "Whether a tag may be removed by overwriting it with a placeholder where the registry cannot delete a tag. Default native.", example: "untag: overwrite"},
+	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, fallback: "hold", summary: "What an image without a trusted time is: held, or older than everything. An image that could not be read is always held. Default hold.", example: "unknown_age: old"},
+	{name: "quarantine", kind: kindText, fallback: "quarantine", summary: "How the names of holding repositories begin, in which `action: quarantine` keeps images: on the same registry, and on Nexus in the same Nexus repository. Default quarantine.", example: "quarantine: held/back"},
 	{name: "expiry_label", kind: kindText, summary: "One more label or annotation that says when an image expires.", example: "expiry_label: com.example.ttl"},
 }
 
@@ -102,10 +103,10 @@ var policyKeys = []key{
 
 var ruleKeys = []key{
 	{name: "tags", kind: kindPatterns, summary: "Patterns of the tags that the rule claims.", example: `tags: ["pr-*"]`},
-	{name: "untagged", kind: kindBool, summary: "Whether the rule claims untagged manifests (that are neither children nor attachments) too.", example: "untagged: true"},
+	{name: "untagged", kind: kindBool, fallback: false, summary: "Whether the rule claims untagged manifests (that are neither children nor attachments) too.", example: "untagged: true"},
 	{name: "remove", kind: kindItems, summary: "Conditions of which any makes a root go, unless something keeps it. A rule without them keeps all that it claims.", example: "remove: [{older_than: 30d}]"},
 	{name: "keep", kind: kindItems, summary: "Conditions of which any makes a root stay.", example: "keep: [{newest: 5}]"},
-	{name: "action", kind: kindChoice, choices: []string{"remove", "quarantine"}, summary: "What becomes of images that go: `remove` removes them; `quarantine` first copies them whole into a holding repository, from which they are removed after `for`, unless somebody pulled them there. `regkeep undo` brings them back at any time in between. Default remove.", example: "action: quarantine, for: 14d"},
+	{name: "action", kind: kindChoice, choices: []string{"remove", "quarantine"}, fallback: "remove", summary: "What becomes of images that go: `remove` removes them; `quarantine` first copies them whole into a holding repository, from which they are removed after `for`, unless somebody pulled them there. `regkeep undo` brings them back at any time in between. Default remove.", example: "action: quarantine, for: 14d"},
 	{name: "for", kind: kindDuration, summary: "How long images stay in quarantine. Needed there, and only there.", example: "action: quarantine, for: 14d"},
 	{name: "age_from", kind: kindChoice, choices: []string{"pushed", "created", "seen"}, summary: "The one time that ages of this rule are counted from. Default: the latest trusted one.", example: "age_from: pushed"},
 	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, summary: "As the setting, for this rule.", example: "unknown_age: old"},
@@ -148,9 +149,9 @@ var nestingKeys = []key{
 
 // modifierKeys change how the ranking conditions of the same item rank.
 var modifierKeys = []key{
-	{name: "by", kind: kindOrder, choices: orderNames, where: inRemove | inKeep, example: "by: semver", summary: "What `newest`, `beyond` and the calendar conditions order by: `age` (default), `created`, `pushed`, `pulled` (or pushed, whichever is later), `semver`, `name` (natural order: 9 before 10), or `captured`, the number or date in a named group of the rule's expression: `{captured: build}`, or `captured` where there is only one group. Calendar conditions need a time."},
+	{name: "by", kind: kindOrder, fallback: "age", choices: orderNames, where: inRemove | inKeep, example: "by: semver", summary: "What `newest`, `beyond` and the calendar conditions order by: `age` (default), `created`, `pushed`, `pulled` (or pushed, whichever is later), `semver`, `name` (natural order: 9 before 10), or `captured`, the number or date in a named group of the rule's expression: `{captured: build}`, or `captured` where there is only one group. Calendar conditions need a time."},
 	{name: "per", kind: kindText, where: inRemove | inKeep, example: "per: branch", summary: "A named group of the rule's expressions; every value has a ranking of its own."},
-	{name: "count", kind: kindChoice, choices: []string{"images", "tags"}, where: inRemove | inKeep, example: "count: tags", summary: "What uses a place: an image with all its tags (default), or every tag by itself."},
+	{name: "count", kind: kindChoice, fallback: "images", choices: []string{"images", "tags"}, where: inRemove | inKeep, example: "count: tags", summary: "What uses a place: an image with all its tags (default), or every tag by itself."},
 }
 
 var orderNames = []string{"age", "created", "pushed", "pulled", "semver", "name", "captured"}
@@ -159,7 +160,7 @@ var semverKeys = []key{
 	{name: "range", kind: kindText, summary: "A version range such as `>=1.2 <3` or `~1.4`.", example: `range: ">=1.2"`},
 	{name: "newest", kind: kindCount, summary: "How many versions of a line.", example: "newest: 3"},
 	{name: "per", kind: kindChoice, choices: []string{"major", "minor", "patch"}, summary: "What a line is. Without it there is one line.", example: "per: minor"},
-	{name: "prereleases", kind: kindBool, summary: "Whether versions such as 1.2.0-rc.1 count. Default false.", example: "prereleases: true"},
+	{name: "prereleases", kind: kindBool, fallback: false, summary: "Whether versions such as 1.2.0-rc.1 count. Default false.", example: "prereleases: true"},
 }
 
 var imageTagsKeys = []key{

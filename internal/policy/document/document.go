@@ -6,7 +6,6 @@
 package document
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -42,10 +41,13 @@ func (k Kind) String() string {
 type Value struct {
 	Kind         Kind
 	Line, Column int
-	Path         string
-	Text         string
-	Items        []*Value
-	Fields       []Field
+	// TextLine and TextColumn say where the text of a scalar begins, behind its
+	// quote or below its |; further lines of a text below | begin in that column.
+	TextLine, TextColumn int
+	Path                 string
+	Text                 string
+	Items                []*Value
+	Fields               []Field
 }
 
 // Field is one key of a mapping with its value.
@@ -73,6 +75,7 @@ type Fault struct {
 }
 
 type reader struct {
+	lines  []string
 	values int
 	faults []Fault
 	above  map[*yaml.Node]bool
@@ -87,31 +90,14 @@ func Read(data []byte) (*Value, []Fault) {
 	}
 	var root yaml.Node
 	if err := yaml.Load(data, &root, yaml.WithUniqueKeys(false)); err != nil {
-		return nil, faultsOf(err)
+		return nil, faultsOf(err, strings.Split(string(data), "\n"))
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 {
 		return nil, []Fault{{Line: 1, Column: 1, Message: "the file is empty"}}
 	}
-	r := reader{above: map[*yaml.Node]bool{}}
+	r := reader{lines: strings.Split(string(data), "\n"), above: map[*yaml.Node]bool{}}
 	value := r.read(root.Content[0], "", 0)
 	return value, r.faults
-}
-
-func faultsOf(err error) []Fault {
-	var one *yaml.LoadError
-	if errors.As(err, &one) && one.Mark.Line > 0 {
-		return []Fault{{Line: one.Mark.Line, Column: max(1, one.Mark.Column), Message: "not valid YAML: " + one.Message}}
-	}
-	message := err.Error()
-	switch {
-	case strings.Contains(message, "multiple"):
-		message = "the file holds more than one document: leave out the line ---"
-	case strings.Contains(message, "no documents"):
-		message = "the file is empty"
-	default:
-		message = "not valid YAML: " + message
-	}
-	return []Fault{{Line: 1, Column: 1, Message: message}}
 }
 
 func (r *reader) fault(n *yaml.Node, path, message string) {
@@ -152,6 +138,11 @@ func (r *reader) read(n *yaml.Node, path string, depth int) *Value {
 	case yaml.ScalarNode:
 		v.Text = n.Value
 		v.Kind = scalarKind(n)
+		v.TextLine, v.TextColumn = r.begins(n)
+		if tag := n.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
+			r.fault(n, path, fmt.Sprintf("%s without quotes is a tag of YAML: write %q", tag, strings.TrimSpace(tag+" "+n.Value)))
+			v.Text, v.Kind = tag, Text
+		}
 	}
 	return v
 }
@@ -179,6 +170,22 @@ func (r *reader) readFields(n *yaml.Node, v *Value, depth int) {
 		first[key.Value] = key.Line
 		v.Fields = append(v.Fields, Field{Key: key.Value, Line: key.Line, Column: key.Column, Value: r.read(n.Content[i+1], path, depth+1)})
 	}
+}
+
+// begins says where the text of a scalar begins.
+func (r *reader) begins(n *yaml.Node) (line, column int) {
+	switch {
+	case n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
+		return n.Line, n.Column + 1
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0:
+		return n.Line, n.Column
+	}
+	for line = n.Line; line < len(r.lines); line++ { // lines count from 1, so this is the next one
+		if text := strings.TrimLeft(r.lines[line], " "); strings.TrimSpace(text) != "" {
+			return line + 1, len(r.lines[line]) - len(text) + 1
+		}
+	}
+	return n.Line, n.Column
 }
 
 func scalarKind(n *yaml.Node) Kind {

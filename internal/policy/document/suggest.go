@@ -3,13 +3,20 @@ package document
 import "strings"
 
 // Suggest finds the known word that a mistyped one most likely stands for; ""
-// when none is near.
+// when none is near and none begins with it.
 func Suggest(word string, known []string) string {
 	plain := simplify(word)
 	best, bestDistance := "", 1+max(1, len(plain)/3)
 	for _, candidate := range known {
 		if distance := distance(plain, simplify(candidate)); distance < bestDistance {
 			best, bestDistance = candidate, distance
+		}
+	}
+	if best == "" && len(plain) > 2 {
+		for _, candidate := range known {
+			if strings.HasPrefix(simplify(candidate), plain) {
+				return candidate
+			}
 		}
 	}
 	return best

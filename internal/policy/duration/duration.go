@@ -71,6 +71,8 @@ func Parse(text string) (Duration, error) {
 			return fail("is no duration: write a number and a unit, such as 30d, 36h, 6mo or 1w2d", "")
 		case name == "" && (strings.HasPrefix(tail, ".") || strings.HasPrefix(tail, ",")):
 			return fail("has a fraction: use a smaller unit, such as 36h for a day and a half", "")
+		case name == "" && strings.HasPrefix(tail, " "):
+			return blank(text)
 		case name == "" && tail == "":
 			return fail("has no unit", number+"d")
 		}
@@ -111,6 +113,17 @@ func Parse(text string) (Duration, error) {
 		return fail("is no duration: write a number and a unit, such as 30d", "")
 	}
 	return sum, nil
+}
+
+// blank refuses "30 days" and knows what it means.
+func blank(text string) (Duration, error) {
+	fault := &Error{Text: text, Reason: "has a blank: a duration is one word, such as 30d"}
+	if _, err := Parse(strings.ReplaceAll(text, " ", "")); err == nil {
+		fault.Suggestion = strings.ReplaceAll(text, " ", "")
+	} else if near, ok := err.(*Error); ok {
+		fault.Suggestion = near.Suggestion
+	}
+	return Duration{}, fault
 }
 
 // Before is the instant this long before t. Months and years are counted on

@@ -16,7 +16,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 	for text, suggestion := range map[string]string{
-		"30": "30d", "30 d": "", "-1d": "", "": "", "d": "", "1.5d": "", "30days": "30d", "6M": "6mo", "6months": "6mo", "2d1w": "", "1d1d": "",
+		"30": "30d", "30 d": "30d", "30 days": "30d", "-1d": "", "": "", "d": "", "1.5d": "", "30days": "30d", "6M": "6mo", "6months": "6mo", "2d1w": "", "1d1d": "",
 		"101y": "", "99999999999d": "", "1s": "", "1000000d": "", "30D": "30d", "30d ": "", "1h30min": "1h30m", "∞": "", "1e3d": "",
 	} {
 		got, err := Parse(text)

@@ -8,8 +8,10 @@
 package pattern
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 )
@@ -53,6 +55,9 @@ func Parse(text string) (Pattern, error) {
 
 func (p Pattern) expression(body string) (Pattern, error) {
 	p.expr = true
+	if _, err := regexp.Compile(body); err != nil {
+		return Pattern{}, fmt.Errorf("pattern %q is no RE2 expression: %s", p.text, misread(body, err))
+	}
 	bare, err := regexp.Compile("(?s:" + body + ")")
 	if err != nil {
 		return Pattern{}, fmt.Errorf("pattern %q: %w", p.text, err)
@@ -62,6 +67,23 @@ func (p Pattern) expression(body string) (Pattern, error) {
 	}
 	p.prefix, _ = bare.LiteralPrefix()
 	return p, nil
+}
+
+// misread says what is wrong with an expression and where, counted in the
+// pattern with its slash.
+func misread(body string, err error) string {
+	var fault *syntax.Error
+	if !errors.As(err, &fault) {
+		return err.Error()
+	}
+	text := string(fault.Code)
+	if fault.Code == syntax.ErrInvalidPerlOp {
+		text = "RE2 has no lookahead, lookbehind or back reference"
+	}
+	if at := strings.Index(body, fault.Expr); at >= 0 && fault.Expr != "" && fault.Expr != body {
+		return fmt.Sprintf("%s: %q, at character %d", text, fault.Expr, at+2)
+	}
+	return text
 }
 
 func (p Pattern) glob(body string) (Pattern, error) {
