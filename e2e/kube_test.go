@@ -4,7 +4,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
@@ -13,10 +12,8 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -67,37 +64,6 @@ func startCluster(t *testing.T) *cluster {
 			t.Fatal("the kube-apiserver did not get ready")
 		}
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// background runs a program until the test ends, or until stop is called.
-func background(t *testing.T, dir, program string, args ...string) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	log, err := os.Create(filepath.Join(dir, filepath.Base(program)+".log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(ctx, program, args...)
-	command.Stdout, command.Stderr = log, log
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	stop = func() {
-		cancel()
-		_ = command.Wait()
-	}
-	t.Cleanup(stop)
-	return stop
 }
 
 func (c *cluster) send(method, path string, body any) (int, []byte, error) {

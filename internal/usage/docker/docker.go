@@ -96,18 +96,21 @@ func (e engine) imageNames(ctx context.Context, id string) ([]string, error) {
 	return image.RepoDigests, err
 }
 
-// services lists Swarm services; an engine that is no Swarm manager says 503.
+// services lists Swarm services where the engine is a Swarm manager: what they
+// run on any node, and what they would roll back to.
 func (e engine) services(ctx context.Context, found func(image, what string)) error {
+	var info struct {
+		Swarm struct{ ControlAvailable bool }
+	}
+	if err := e.get(ctx, "/info", &info); err != nil || !info.Swarm.ControlAvailable {
+		return err
+	}
 	type spec struct {
 		Name         string
 		TaskTemplate struct{ ContainerSpec struct{ Image string } }
 	}
 	var services []struct{ Spec, PreviousSpec *spec }
 	err := e.get(ctx, "/services", &services)
-	var status statusError
-	if errors.As(err, &status) && (status == http.StatusServiceUnavailable || status == http.StatusNotFound) {
-		return nil
-	}
 	for _, service := range services {
 		for _, s := range []*spec{service.Spec, service.PreviousSpec} {
 			if s != nil && s.TaskTemplate.ContainerSpec.Image != "" {

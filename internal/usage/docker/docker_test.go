@@ -16,6 +16,7 @@ var engineAnswers = map[string]string{
 		{"Id":"1111111111111111","Names":["/gone"],"Image":"r.example.com/team/gone:1","ImageID":"sha256:cc"}]`,
 	"/images/sha256:aa/json": `{"RepoDigests":["r.example.com/team/app@sha256:1111111111111111111111111111111111111111111111111111111111111111"]}`,
 	"/images/sha256:bb/json": `{"RepoDigests":["r.example.com/team/old@sha256:2222222222222222222222222222222222222222222222222222222222222222"]}`,
+	"/info":                  `{"Swarm":{"LocalNodeState":"active","ControlAvailable":true}}`,
 	"/services":              `[{"Spec":{"Name":"api","TaskTemplate":{"ContainerSpec":{"Image":"r.example.com/team/api:2"}}},"PreviousSpec":{"Name":"api","TaskTemplate":{"ContainerSpec":{"Image":"r.example.com/team/api:1"}}}}]`,
 }
 
@@ -66,12 +67,11 @@ func TestEngineContainersAndServices(t *testing.T) {
 
 func TestEngineThatFailsIsNotComplete(t *testing.T) {
 	nothing := func(string, string) {}
-	if err := serve(t, "/services", http.StatusServiceUnavailable).Find(t.Context(), nothing); err != nil {
-		t.Errorf("an engine outside a swarm is complete, got %v", err)
-	}
-	for _, path := range []string{"/containers/json", "/images/sha256:aa/json", "/services"} {
-		if err := serve(t, path, http.StatusInternalServerError).Find(t.Context(), nothing); err == nil {
-			t.Errorf("%s failed and the look counts as complete", path)
+	for _, path := range []string{"/containers/json", "/images/sha256:aa/json", "/info", "/services"} {
+		for _, status := range []int{http.StatusInternalServerError, http.StatusServiceUnavailable, http.StatusForbidden} {
+			if err := serve(t, path, status).Find(t.Context(), nothing); err == nil {
+				t.Errorf("%s answered %d and the look counts as complete", path, status)
+			}
 		}
 	}
 	for _, host := range []string{"unix:///does/not/exist.sock", "nonsense", "ssh://host"} {
