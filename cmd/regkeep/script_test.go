@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +68,7 @@ func TestScripts(t *testing.T) {
 			"edit":     edit,
 			"exits":    exits,
 			"older":    older,
+			"passed":   passed,
 			"expand":   expand,
 			"cut":      cut,
 			"digest":   digest,
@@ -410,4 +412,16 @@ func older(ts *testscript.TestScript, _ bool, args []string) {
 	var text strings.Builder
 	ts.Check(plan.Write(&text, p, plan.All))
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text.String()), 0o600))
+}
+
+// passed: passed STATE DAYS makes that many days pass since everything in use
+// was seen.
+func passed(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer db.Close()
+	_, err = db.Exec(`UPDATE sightings SET at = at - $1`, (time.Duration(days) * 24 * time.Hour).Microseconds())
+	ts.Check(err)
 }

@@ -90,6 +90,7 @@ func (a asking) Want(repo *inventory.Repository) inventory.Want {
 }
 
 func finder(source config.Source, names *usage.Names, now time.Time) usage.Finder {
+	fresh := usage.Freshness{MaxAge: source.MaxAge, Now: now}
 	switch {
 	case source.Kubernetes != nil:
 		return kubernetes.Finder{Kubeconfig: source.Kubernetes.Kubeconfig, Context: source.Kubernetes.Context, Namespaces: source.Kubernetes.Namespaces, Resources: source.Kubernetes.Resources}
@@ -100,11 +101,11 @@ func finder(source config.Source, names *usage.Names, now time.Time) usage.Finde
 	case source.Images != nil:
 		return inline(source.Images)
 	case source.List != nil:
-		return list.Finder{Path: source.List.Path, MaxAge: source.List.MaxAge, Now: now}
+		return list.Finder{Path: source.List.Path, Freshness: fresh}
 	case source.Command != nil:
-		return command.Finder{Args: source.Command}
+		return command.Finder{Args: source.Command, Freshness: fresh}
 	default:
-		return usageurl.Finder{Address: source.URL}
+		return usageurl.Finder{Address: source.URL, Freshness: fresh}
 	}
 }
 

@@ -55,6 +55,8 @@ type Alias struct{ From, To string }
 type Source struct {
 	// Registries are those whose use it sees; nil: all.
 	Registries []string
+	// MaxAge of what a list, a command or a url tells; 0: it does not matter.
+	MaxAge time.Duration
 
 	Kubernetes *Kubernetes
 	Docker     *Docker
@@ -73,10 +75,7 @@ type Kubernetes struct {
 }
 
 // List names a file of images that something else writes.
-type List struct {
-	Path   string
-	MaxAge time.Duration // 0: its age does not matter
-}
+type List struct{ Path string }
 
 // Docker names an engine.
 type Docker struct{ Host, CertDir string }

@@ -70,7 +70,7 @@ policies:
 				{Kubernetes: &Kubernetes{Context: "prod", Namespaces: []string{"shop"}}},
 				{Docker: &Docker{Host: "tcp://build:2376"}},
 				{Files: []string{"/home/ann/deploy"}},
-				{List: &List{Path: "in-use.txt", MaxAge: 2 * time.Hour}},
+				{List: &List{Path: "in-use.txt"}, MaxAge: 2 * time.Hour},
 				{Images: []string{"registry.example.com/base/os:12"}},
 				{Command: []string{"show-images", "--all"}},
 				{URL: "https://inventory.example.com/images"},

@@ -161,6 +161,7 @@ func (d *decoder) inUse(n *yaml.Node) InUse {
 
 func (d *decoder) source(n *yaml.Node) Source {
 	var s Source
+	var maxAge *yaml.Node
 	kinds := 0
 	one := func(read func(*yaml.Node)) func(*yaml.Node) {
 		return func(v *yaml.Node) { kinds++; read(v) }
@@ -199,7 +200,7 @@ func (d *decoder) source(n *yaml.Node) Source {
 			s.List = &List{}
 			d.mapping(v, "list", map[string]func(*yaml.Node){
 				"path":    d.path(&s.List.Path),
-				"max_age": d.duration(&s.List.MaxAge),
+				"max_age": d.duration(&s.MaxAge),
 			})
 			if v.Kind == yaml.MappingNode && s.List.Path == "" {
 				d.problem(v, "a list has no path")
@@ -208,11 +209,15 @@ func (d *decoder) source(n *yaml.Node) Source {
 		"images":  one(d.texts(&s.Images, "images")),
 		"command": one(d.texts(&s.Command, "command")),
 		"url":     one(d.text(&s.URL)),
+		"max_age": func(v *yaml.Node) { maxAge = v; d.duration(&s.MaxAge)(v) },
 		"registries": func(v *yaml.Node) {
 			d.texts(&s.Registries, "registries")(v)
 			d.covers = append(d.covers, v.Content...)
 		},
 	})
+	if maxAge != nil && s.List == nil && s.Command == nil && s.URL == "" {
+		d.problem(maxAge, "max_age is for a list, a command and a url; other sources are asked for what is true now")
+	}
 	if n.Kind == yaml.MappingNode && kinds != 1 {
 		d.problem(n, "an in-use source has exactly one of kubernetes, docker, files, list, images, command and url; this one has %d", kinds)
 	}

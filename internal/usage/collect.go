@@ -12,12 +12,18 @@ import (
 
 // Finder looks for images in use at one place. Find calls found once per use,
 // never concurrently; what is a short phrase such as "pod shop/cart-7f9". An
-// error means that the looking is not complete, whatever was found before it.
-// Cancelling the context ends Find with the context's error.
+// error means that the looking is not complete, whatever was found before it;
+// only Doubts leave it complete. Cancelling the context ends Find with the
+// context's error.
 type Finder interface {
 	Name() string
 	Find(ctx context.Context, found func(image, what string)) error
 }
+
+// Doubts are what a finder could not tell although it looked at everything.
+type Doubts []string
+
+func (d Doubts) Error() string { return strings.Join(d, "; ") }
 
 // Sighting is one image that a source once reported in use.
 type Sighting struct {
@@ -134,6 +140,8 @@ func (s *Source) compare(before int, within time.Duration) {
 	case s.References == 0 && before > 0:
 		s.Complete = false
 		s.Problem = fmt.Sprintf("reports nothing in use now, but reported %d images within the last %s: check that it still sees everything", before, days(within))
+	case s.References == 0:
+		s.Doubts = append(s.Doubts, "reports nothing in use: check that it looks at the right place")
 	case before >= muchSeen && s.References*10 < before:
 		s.Doubts = append(s.Doubts, fmt.Sprintf("reports %d images in use now, and reported %d within the last %s: check that it still sees everything", s.References, before, days(within)))
 	}
@@ -171,6 +179,9 @@ func ask(ctx context.Context, finder Asked, opts Options) (Source, []Sighting) {
 		}
 		sightings = append(sightings, Sighting{Source: source.Name, Image: image, What: what, Seen: opts.Now})
 	})
+	if doubts, ok := err.(Doubts); ok {
+		source.Doubts, err = doubts, nil
+	}
 	if err == nil {
 		err = unread
 	}

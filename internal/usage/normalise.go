@@ -85,15 +85,15 @@ const anyTag = ":*"
 //
 // One reference may be the same image of several known registries, where they
 // have one address or an alias covers the name of another. What is no
-// reference is an error unless it names a host that can be none of these.
+// reference is an error unless it begins with a host that can be none of these.
 func (n *Names) Parse(written string) ([]Image, error) {
 	s := strings.TrimSpace(written)
 	for _, scheme := range []string{"docker-pullable://", "docker://", "containers-storage:", "oci://", "https://", "http://"} {
 		s = strings.TrimPrefix(s, scheme)
 	}
 	s, whole := strings.CutSuffix(s, anyTag)
-	host, path, found := strings.Cut(s, "/")
-	if !found || host != "localhost" && !strings.ContainsAny(host, ".:") {
+	host, path, named := strings.Cut(s, "/")
+	if named = named && (host == "localhost" || strings.ContainsAny(host, ".:")); !named {
 		host, path = dockerHub, s
 	}
 	ref, err := oci.ParseReference(noHost + path)
@@ -101,7 +101,7 @@ func (n *Names) Parse(written string) ([]Image, error) {
 		err = errors.New("an empty reference names no image")
 	}
 	if err != nil {
-		if host != "" && path != "" && !n.mayBeKnown(host) {
+		if named && path != "" && !n.mayBeKnown(host) {
 			return []Image{{Registry: strings.ToLower(host), Repository: path}}, nil
 		}
 		return nil, errors.New(strings.ReplaceAll(err.Error(), noHost, host+"/"))
@@ -126,6 +126,18 @@ func (n *Names) Parse(written string) ([]Image, error) {
 		images = append(images, as)
 	}
 	return images, nil
+}
+
+// InEvery writes the path as an image of every known registry, for references
+// that do not tell which one they mean.
+func (n *Names) InEvery(path string) []string {
+	var images []string
+	for _, p := range n.prefixes {
+		if host, _, _ := strings.Cut(p.written.name, "/"); strings.ContainsAny(host, ".:") || host == "localhost" {
+			images = append(images, p.written.name+"/"+path)
+		}
+	}
+	return images
 }
 
 // noHost stands for the host while the rest of a reference is read, so that a

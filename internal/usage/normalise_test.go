@@ -84,6 +84,20 @@ func TestParseAsAContainerEngineWould(t *testing.T) {
 	}
 }
 
+// A page for people instead of a list (a login, an error) is no list of images
+// of other registries.
+func TestWhatIsNoReferenceIsAnErrorWhateverIsKnown(t *testing.T) {
+	names, err := NewNames([]Registry{{Name: "registry.example.com"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{"<!DOCTYPE", "<html>", "Please", "{", "</body>"} {
+		if got, err := names.Parse(bad); err == nil {
+			t.Errorf("Parse(%q) = %+v, want an error", bad, got)
+		}
+	}
+}
+
 // One address under two names, and an alias on the name of a registry: the
 // image is protected in all of them.
 func TestAReferenceCanMeanSeveralRegistries(t *testing.T) {

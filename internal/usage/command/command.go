@@ -18,7 +18,11 @@ import (
 )
 
 // Finder runs Args, the first of which is the program. No shell is involved.
-type Finder struct{ Args []string }
+// Where there is a MaxAge the program must say as of when its list is.
+type Finder struct {
+	Args []string
+	usage.Freshness
+}
 
 // Name is the command as written.
 func (f Finder) Name() string { return "command " + strings.Join(f.Args, " ") }
@@ -40,7 +44,11 @@ func (f Finder) Find(ctx context.Context, found func(image, what string)) error 
 		}
 		return fmt.Errorf("%s: %w", f.Args[0], err)
 	}
-	return usage.ReadList(ctx, &out, f.Name(), found)
+	at, err := usage.ReadList(ctx, &out, f.Name(), found)
+	if err != nil {
+		return err
+	}
+	return f.Check(f.Name(), at)
 }
 
 // limited passes on the first bytes and swallows the rest.

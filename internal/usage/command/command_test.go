@@ -3,6 +3,9 @@ package command
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/usage"
 )
 
 func collect(t *testing.T, args ...string) (map[string]string, error) {
@@ -31,5 +34,15 @@ func TestACommandThatFailsIsNotComplete(t *testing.T) {
 	}
 	if _, err := collect(t, "sh", "-c", "echo no route to cluster >&2; exit 3"); !strings.Contains(err.Error(), "no route to cluster") {
 		t.Errorf("the program's own words are lost: %v", err)
+	}
+}
+
+func TestACommandSaysAsOfWhen(t *testing.T) {
+	fresh := usage.Freshness{MaxAge: time.Hour, Now: time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)}
+	for text, complete := range map[string]bool{"# as of 2026-11-01T11:30:00Z": true, "# as of 2026-11-01T10:30:00Z": false, "# nothing": false} {
+		f := Finder{Args: []string{"printf", text + `\nr.example.com/a:1\n`}, Freshness: fresh}
+		if err := f.Find(t.Context(), func(string, string) {}); (err == nil) != complete {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 }

@@ -2,8 +2,9 @@
 // Kustomize, Compose, Terraform, Nomad, or a plain list.
 //
 // It promises to find more rather than less: an image that is only mentioned
-// counts as used. It does not evaluate templates; an image whose name or tag
-// a template computes cannot be seen.
+// counts as used, and where a template computes the tag, every image of the
+// repository does. It does not evaluate templates: a repository whose name is
+// computed is a doubt.
 package files
 
 import (
@@ -13,7 +14,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -33,69 +33,86 @@ const mostBytes = 8 << 20
 // Name lists the paths.
 func (f Finder) Name() string { return "files " + strings.Join(f.Paths, ", ") }
 
-// Find reads every file. A path that does not exist or a file that cannot be
-// read makes the evidence incomplete, after all others were read.
+// Find reads every file, also behind symbolic links. A path that does not exist
+// or a file that cannot be read makes the evidence incomplete, after all others
+// were read.
 func (f Finder) Find(ctx context.Context, found func(image, what string)) error {
-	var problems error
+	r := reading{names: f.Names, found: found, seen: map[string]bool{}}
 	for _, root := range f.Paths {
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case context.Cause(ctx) != nil:
-				return context.Cause(ctx)
-			case err != nil:
-				problems = errors.Join(problems, err)
-			case entry.IsDir() && entry.Name() == ".git":
-				return fs.SkipDir
-			case !entry.IsDir():
-				problems = errors.Join(problems, f.readFile(path, found))
-			}
-			return nil
-		})
-		problems = errors.Join(problems, err)
+		r.walk(ctx, root)
 	}
-	return problems
-}
-
-func (f Finder) readFile(path string, found func(image, what string)) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return err
+	switch {
+	case r.problems != nil:
+		return r.problems
+	case len(r.doubts) > 0:
+		return r.doubts
 	}
-	if !info.Mode().IsRegular() {
-		return nil
-	}
-	if info.Size() > mostBytes {
-		return fmt.Errorf("%s: %d bytes are more than a text of images has; name narrower paths", path, info.Size())
-	}
-	body, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	text := string(body)
-	for _, word := range words.FindAllStringIndex(text, -1) {
-		f.consider(text[word[0]:word[1]], func() string { return place(path, text, word[0]) }, found)
-	}
-	structured(path, body, func(image string) {
-		f.consider(image, func() string { return path }, found)
-	})
 	return nil
 }
 
-// words are runs of the characters that references are made of.
-var words = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]`)
-
-// consider reports a word that names an image of a known registry with a tag
-// or digest, or with neither (then the tag is latest).
-func (f Finder) consider(word string, where func() string, found func(image, what string)) {
-	if !strings.ContainsAny(word, "/:") {
-		return
-	}
-	images, err := f.Names.Parse(word)
-	if err == nil && slices.ContainsFunc(images, func(image usage.Image) bool { return image.Known }) {
-		found(word, where())
-	}
+// reading is one pass over all paths.
+type reading struct {
+	names    *usage.Names
+	found    func(image, what string)
+	seen     map[string]bool // real paths of folders
+	problems error
+	doubts   usage.Doubts
 }
 
-func place(path, text string, at int) string {
-	return fmt.Sprintf("%s line %d", path, 1+strings.Count(text[:at], "\n"))
+func (r *reading) problem(err error) { r.problems = errors.Join(r.problems, err) }
+
+func (r *reading) walk(ctx context.Context, root string) {
+	real, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		r.problem(err)
+		return
+	}
+	r.problem(filepath.WalkDir(real, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case context.Cause(ctx) != nil:
+			return context.Cause(ctx)
+		case err != nil:
+			r.problem(err)
+		case entry.IsDir() && (entry.Name() == ".git" || r.seen[path]):
+			return fs.SkipDir
+		case entry.IsDir():
+			r.seen[path] = true
+		default:
+			r.file(ctx, path, root+strings.TrimPrefix(path, real))
+		}
+		return nil
+	}))
+}
+
+// file reads a file, which is called name in what is reported.
+func (r *reading) file(ctx context.Context, path, name string) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		r.problem(err)
+		return
+	case info.IsDir(): // behind a symbolic link
+		r.walk(ctx, path)
+		return
+	case !info.Mode().IsRegular():
+		return
+	case info.Size() > mostBytes:
+		r.problem(fmt.Errorf("%s: %d bytes are more than a text of images has; name narrower paths", name, info.Size()))
+		return
+	}
+	body, err := os.ReadFile(path)
+	if err != nil {
+		r.problem(err)
+		return
+	}
+	r.text(name, string(body))
+	structured(path, body, func(image string) { r.consider(image, name) })
+}
+
+// consider reports an image that belongs to a known registry.
+func (r *reading) consider(image, where string) {
+	images, err := r.names.Parse(image)
+	if err == nil && slices.ContainsFunc(images, func(image usage.Image) bool { return image.Known }) {
+		r.found(image, where)
+	}
 }

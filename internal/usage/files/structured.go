@@ -49,11 +49,18 @@ func assemble(mapping *yaml.Node) (image string, ok bool) {
 	}
 	name := first(values, "repository", "newName", "name")
 	tag, digest := first(values, "tag", "newTag"), values["digest"]
-	if name == "" || tag == "" && digest == "" {
-		return "", false
+	if values["version"] != "" && values["name"] != "" && strings.HasPrefix(values["repository"], "oci://") { // what a chart depends on
+		return strings.TrimSuffix(values["repository"], "/") + "/" + values["name"] + ":" + values["version"], true
 	}
 	if registry := values["registry"]; registry != "" {
 		name = strings.TrimSuffix(registry, "/") + "/" + name
+	}
+	switch {
+	case name == "":
+		return "", false
+	case tag == "" && digest == "":
+		// Helm takes the version of the chart, or whatever the template says.
+		return name + ":*", values["repository"] != ""
 	}
 	if tag != "" {
 		name += ":" + tag

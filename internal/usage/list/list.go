@@ -1,25 +1,22 @@
 // Package list reads images in use from a file that something else writes: one
 // image a line, what uses it behind the image.
 //
-// It promises that a file that has not been written for longer than MaxAge
-// makes the evidence incomplete. It does not know who writes the file.
+// It promises that a file that has not been written for longer than MaxAge, or
+// that is dated in the future, makes the evidence incomplete. It does not know who writes the file.
 package list
 
 import (
 	"context"
-	"fmt"
 	"os"
-	"time"
 
 	"github.com/regkeep/regkeep/internal/usage"
 )
 
-// Finder reads one file. MaxAge 0 means that its age does not matter. Now is
-// the instant of the plan.
+// Finder reads one file. Its age is that of the file, unless a line in it says
+// as of when it is.
 type Finder struct {
-	Path   string
-	MaxAge time.Duration
-	Now    time.Time
+	Path string
+	usage.Freshness
 }
 
 // Name is the file.
@@ -36,8 +33,12 @@ func (f Finder) Find(ctx context.Context, found func(image, what string)) error 
 	if err != nil {
 		return err
 	}
-	if age := f.Now.Sub(info.ModTime()); f.MaxAge > 0 && age > f.MaxAge {
-		return fmt.Errorf("%s was written %s ago, more than its max_age of %s: see why nothing writes it", f.Path, age.Round(time.Second), f.MaxAge)
+	at, err := usage.ReadList(ctx, file, f.Path, found)
+	if err != nil {
+		return err
 	}
-	return usage.ReadList(ctx, file, f.Path, found)
+	if at.IsZero() {
+		at = info.ModTime()
+	}
+	return f.Check(f.Path, at)
 }

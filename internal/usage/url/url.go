@@ -14,10 +14,12 @@ import (
 	"github.com/regkeep/regkeep/internal/usage"
 )
 
-// Finder gets one address. Client nil means http.DefaultClient.
+// Finder gets one address. Client nil means http.DefaultClient. The age of the
+// list is that of Last-Modified, unless a line in it says as of when it is.
 type Finder struct {
 	Address string
 	Client  *http.Client
+	usage.Freshness
 }
 
 // mostBytes bounds the answer: half a million images fit.
@@ -56,11 +58,15 @@ func (f Finder) Find(ctx context.Context, found func(image, what string)) error 
 		return fmt.Errorf("%s: HTTP %d", f.Name(), response.StatusCode)
 	}
 	body := &io.LimitedReader{R: response.Body, N: mostBytes + 1}
-	if err := usage.ReadList(ctx, body, f.Name(), found); err != nil {
+	at, err := usage.ReadList(ctx, body, f.Name(), found)
+	if err != nil {
 		return err
 	}
 	if body.N == 0 {
 		return fmt.Errorf("%s: the list is longer than %d bytes", f.Name(), mostBytes)
 	}
-	return nil
+	if at.IsZero() {
+		at, _ = http.ParseTime(response.Header.Get("Last-Modified")) // none: Check says so
+	}
+	return f.Check(f.Name(), at)
 }
