@@ -80,6 +80,7 @@ const pastBound = 1.2
 
 func (t *Throttle) answered(class string, start, now time.Time) {
 	t.pace.meter.answered(now)
+	t.pace.answered++
 	late, known := t.strain.late(class, start, now)
 	if t.look != nil {
 		t.looked(late, known, start, now)
@@ -98,7 +99,7 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 	case could > 0 && limit*could > pastBound*t.window.bound:
 		t.free()
 	default:
-		if t.pace.raise(now, t.strain.could()) {
+		if !late && t.strain.calm() && t.pace.raise(now, t.strain.could()) {
 			t.series = 0
 			t.window.fit(limit * could)
 		}
@@ -108,9 +109,10 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 // strained slows down a registry that takes long and answers that many a second.
 func (t *Throttle) strained(rate float64, now time.Time) {
 	asked, bounded := t.pace.perSecond()
+	least := asked / 2
 	switch {
 	case !bounded:
-		asked = min(2*rate, t.window.size/t.strain.could().Seconds())
+		asked, least = t.window.size/t.strain.could().Seconds(), 0
 	case rate > draining*asked:
 		t.strain.forget()
 		return
@@ -119,7 +121,7 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	}
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
-	to := max(asked/2, paceCut*min(rate, asked))
+	to := max(least, paceCut*min(rate, asked))
 	t.slow(asked, to, now)
 	switch {
 	case t.series == 0:

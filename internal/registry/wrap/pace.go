@@ -93,14 +93,13 @@ func (p *pace) set(to float64, from time.Time) {
 // raise makes a step when the pace was held for long enough to be seen at work,
 // and used up.
 func (p *pace) raise(now time.Time, latency time.Duration) bool {
-	p.answered++
 	limit, bounded := p.perSecond()
 	held := now.Sub(p.since)
 	if !bounded || held < max(p.hold, leastHold+4*latency) || float64(p.answered) < paceUsed*limit*held.Seconds() {
 		return false
 	}
 	if limit < p.gave {
-		p.set(max(limit*paceRaise, limit+(p.gave-limit)/4), now)
+		p.set(max(limit*paceRaise, min(limit*sameAtMost, limit+(p.gave-limit)/4)), now)
 		return true
 	}
 	p.beyond++

@@ -110,6 +110,9 @@ func (s *strain) silence(now time.Time) {
 	s.last = now
 }
 
+// calm: nothing points at strain.
+func (s *strain) calm() bool { return s.since.IsZero() }
+
 // forget begins anew: what follows is judged on its own.
 func (s *strain) forget() { s.since, s.slow, s.quick = time.Time{}, 0, 0 }
 
