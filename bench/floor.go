@@ -49,7 +49,11 @@ func newFloor(host string, concurrent int, warm bool) *floor {
 
 func (f *floor) run(ctx context.Context) (requests int64, err error) {
 	var mu sync.Mutex
-	seen := map[oci.Digest]bool{}
+	type content struct {
+		repository string
+		digest     oci.Digest
+	}
+	seen := map[content]bool{}
 	count := func(n int64, e error) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -65,29 +69,41 @@ func (f *floor) run(ctx context.Context) (requests int64, err error) {
 		repositories = found
 	}
 	type job struct{ repository, tag string }
-	jobs := make(chan job, f.concurrent)
+	jobs := make(chan job, 100*f.concurrent)
 	var workers sync.WaitGroup
 	for range f.concurrent {
 		workers.Go(func() {
 			for j := range jobs {
 				n, e := f.tag(ctx, j.repository, j.tag, func(d oci.Digest) bool {
+					key := content{j.repository, d}
 					mu.Lock()
 					defer mu.Unlock()
-					first := !seen[d]
-					seen[d] = true
+					first := !seen[key]
+					seen[key] = true
 					return first
 				})
 				count(n, e)
 			}
 		})
 	}
-	for _, repository := range repositories {
-		tags, n, e := f.names(ctx, "/v2/"+repository+"/tags/list?n=1000", "tags")
-		count(n, e)
-		for _, tag := range tags {
-			jobs <- job{repository, tag}
-		}
+	names := make(chan string)
+	var listers sync.WaitGroup
+	for range f.concurrent / 4 {
+		listers.Go(func() {
+			for repository := range names {
+				tags, n, e := f.names(ctx, "/v2/"+repository+"/tags/list?n=1000", "tags")
+				count(n, e)
+				for _, tag := range tags {
+					jobs <- job{repository, tag}
+				}
+			}
+		})
 	}
+	for _, repository := range repositories {
+		names <- repository
+	}
+	close(names)
+	listers.Wait()
 	close(jobs)
 	workers.Wait()
 	return requests, err

@@ -122,15 +122,23 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
 	to := max(least, paceCut*min(rate, asked))
+	borne := t.pace.gave
 	t.slow(asked, to, now)
 	switch {
+	case t.series == 0 && bounded && asked < sameKnee*borne:
+		// It bore more before.
+		t.series, t.boundless = borne, false
+		t.startLook(now)
 	case t.series == 0:
 		t.series, t.boundless = asked, !bounded
 	case t.series > 0 && to < t.series/2:
-		t.look = &look{from: now}
-		t.window.size = 1
+		t.startLook(now)
 	}
 }
+
+// sameKnee is how far below the rate that was too much before a rate may be too
+// much for the same reason.
+const sameKnee = 0.97
 
 // draining: what answers that much more than it is asked is getting rid of a
 // queue.

@@ -3,10 +3,11 @@ package wrap
 import "time"
 
 // look is an experiment: is the registry slow because of what is asked? For a
-// short time one request is in flight. If answers are no quicker then, slowing
-// down is of no use.
+// short time one request is in flight, and a third of what was thought right is
+// sent. If answers are no quicker then, slowing down is of no use.
 type look struct {
 	from        time.Time
+	pace        float64 // that was thought right
 	slow, quick int
 }
 
@@ -18,6 +19,13 @@ const (
 	// lookAt is the least number of answers that are looked at.
 	lookAt = 3
 )
+
+func (t *Throttle) startLook(now time.Time) {
+	limit, _ := t.pace.perSecond()
+	t.look = &look{from: now, pace: limit}
+	t.pace.lower(limit/3, now)
+	t.window.size = 1
+}
 
 // looked takes in one answer during a look, and ends it.
 func (t *Throttle) looked(late, known bool, start, now time.Time) {
@@ -36,9 +44,8 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 	t.strain.forget()
 	t.cut = now
 	if l.quick >= l.slow {
-		limit, _ := t.pace.perSecond()
-		t.pace.set(limit, now)
-		t.window.fit(limit * t.strain.could().Seconds())
+		t.pace.lower(l.pace, now)
+		t.window.fit(l.pace * t.strain.could().Seconds())
 		t.series = -1
 		return
 	}

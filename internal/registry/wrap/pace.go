@@ -80,9 +80,14 @@ func (p *pace) slow(rate, to float64, from time.Time) {
 		p.hold = leastHold
 	}
 	p.gave, p.beyond = rate, 0
+	p.lower(to, from)
+	p.meter.restart(from)
+}
+
+// lower sets the pace to what is no step upwards.
+func (p *pace) lower(to float64, from time.Time) {
 	p.set(to, from)
 	p.raised = false
-	p.meter.restart(from)
 }
 
 func (p *pace) set(to float64, from time.Time) {

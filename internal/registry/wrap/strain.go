@@ -36,7 +36,7 @@ const (
 	slack       = time.Millisecond
 	quickEnough = 4 * time.Millisecond
 	// enough is the least number of answers in a row that tell anything.
-	enough = 4
+	enough = 8
 )
 
 // A registry that stays slow when hardly anything is asked is not slow because
