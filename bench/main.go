@@ -5,6 +5,7 @@
 //	go run ./bench compare                                        regkeep, the floor and other tools, one table
 //	go run ./bench real                                           the floor and regkeep on real registries
 //	go run ./bench knee                                           registries that bear so many requests a second
+//	go run ./bench apply                                          the same for carrying out a plan
 package main
 
 import (
@@ -19,9 +20,10 @@ func main() {
 	defer stop()
 	commands := map[string]func(context.Context, []string) error{
 		"serve": serve, "floor": floorCommand, "compare": compare, "knee": knee, "real": realRegistries, "registry": registryCommand,
+		"apply": compareApply, "applyfloor": applyFloor,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench serve|floor|compare|knee|real|registry [flags]; each takes -h")
+		fmt.Fprintln(os.Stderr, "usage: bench serve|floor|compare|apply|applyfloor|knee|real|registry [flags]; each takes -h")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](ctx, os.Args[2:]); err != nil {
