@@ -13,7 +13,7 @@ import (
 
 // Keep archives the bytes of a manifest that is about to go. It needs no
 // source: blobs are not kept here.
-func (s *Store) Keep(ctx context.Context, entry archive.Entry, _ archive.Source) error {
+func (s *Store) Keep(_ context.Context, entry archive.Entry, _ archive.Source) error {
 	if err := entry.Manifest.Digest.Verify(entry.Manifest.Body); err != nil {
 		return fmt.Errorf("archive of %s/%s: %w", entry.Registry, entry.Repository, err)
 	}
@@ -21,16 +21,15 @@ func (s *Store) Keep(ctx context.Context, entry archive.Entry, _ archive.Source)
 	if err != nil {
 		return err
 	}
-	return s.update(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO manifests (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
+	return s.together(func(t *shared) error {
+		if err := t.exec(`INSERT INTO manifests (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
 			string(entry.Manifest.Digest), entry.Manifest.Body); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO archived (run, seq, registry, repository, digest, media_type, tags, at)
+		return t.exec(`INSERT INTO archived (run, seq, registry, repository, digest, media_type, tags, at)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run, seq) DO NOTHING`,
 			entry.Run, entry.Seq, entry.Registry, entry.Repository, string(entry.Manifest.Digest),
 			entry.Manifest.MediaType, string(tags), micros(entry.At))
-		return err
 	})
 }
 

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
@@ -33,5 +35,42 @@ func (s *Store) DamageContent(t *testing.T, digest oci.Digest) {
 	t.Helper()
 	if err := s.exec(t.Context(), `UPDATE contents SET body = x'00' WHERE digest = $1`, string(digest)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Durability is the journal mode and the level of syncing of the connection
+// that writes.
+func (s *Store) Durability(t *testing.T) (mode string, synchronous int) {
+	t.Helper()
+	if err := s.write.QueryRow("PRAGMA journal_mode").Scan(&mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.write.QueryRow("PRAGMA synchronous").Scan(&synchronous); err != nil {
+		t.Fatal(err)
+	}
+	return mode, synchronous
+}
+
+// Hold keeps writes from beginning until release is called.
+func (s *Store) Hold(t *testing.T) (release func()) {
+	t.Helper()
+	connection, err := s.write.Conn(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = connection.Close() }
+}
+
+// AwaitQueue returns once a transaction has been begun and n writes wait
+// behind it.
+func (s *Store) AwaitQueue(n int) {
+	for {
+		s.writers.mu.Lock()
+		there := s.writers.busy && len(s.writers.waiting) == n
+		s.writers.mu.Unlock()
+		if there {
+			return
+		}
+		runtime.Gosched()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/journal"
@@ -26,18 +27,21 @@ func (s *Store) Begin(ctx context.Context, run journal.Run, planText []byte) err
 		micros(run.Started), string(journal.Running), planText, run.Archive)
 }
 
+const entry = `INSERT INTO entries (run, seq, outcome, registry, repository, tag, digest, action, status, error, at)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
 // Intend records that a step is about to have its effect.
-func (s *Store) Intend(ctx context.Context, intent journal.Intent) error {
-	return s.exec(ctx, `INSERT INTO entries (run, seq, outcome, registry, repository, tag, digest, action, status, error, at)
-		VALUES ($1, $2, 0, '', '', '', '', $3, '', '', $4)`,
-		intent.Run, intent.Seq, string(intent.Action), micros(intent.At))
+func (s *Store) Intend(_ context.Context, intent journal.Intent) error {
+	return s.together(func(t *shared) error {
+		return t.exec(entry, intent.Run, intent.Seq, 0, "", "", "", "", string(intent.Action), "", "", micros(intent.At))
+	})
 }
 
 // Record records what came of a step.
-func (s *Store) Record(ctx context.Context, o journal.Outcome) error {
-	return s.exec(ctx, `INSERT INTO entries (run, seq, outcome, registry, repository, tag, digest, action, status, error, at)
-		VALUES ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		o.Run, o.Seq, o.Registry, o.Repository, o.Tag, string(o.Digest), string(o.Action), string(o.Status), o.Error, micros(o.At))
+func (s *Store) Record(_ context.Context, o journal.Outcome) error {
+	return s.together(func(t *shared) error {
+		return t.exec(entry, o.Run, o.Seq, 1, o.Registry, o.Repository, o.Tag, string(o.Digest), string(o.Action), string(o.Status), o.Error, micros(o.At))
+	})
 }
 
 // Finish records that a run has ended.
@@ -47,8 +51,13 @@ func (s *Store) Finish(ctx context.Context, run string, status journal.RunStatus
 
 // Replay tells where a run stands.
 func (s *Store) Replay(ctx context.Context, run string) (journal.State, error) {
+	return s.Between(ctx, run, 0, math.MaxInt64)
+}
+
+// Between tells where the steps from first to last stand.
+func (s *Store) Between(ctx context.Context, run string, first, last int) (journal.State, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT seq, outcome, registry, repository, tag, digest, action, status, error, at
-		FROM entries WHERE run = $1 ORDER BY n`, run)
+		FROM entries WHERE run = $1 AND seq BETWEEN $2 AND $3 ORDER BY seq, n`, run, first, last)
 	if err != nil {
 		return journal.State{}, translate(s.path, err)
 	}

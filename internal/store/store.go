@@ -38,6 +38,8 @@ type Store struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
 	cache cacheBound
+
+	writers writers
 }
 
 // Open opens the state file, creating it (and its directory) only where there

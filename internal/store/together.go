@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+)
+
+// mostTogether bounds the writes of one transaction, so that the first of them
+// does not wait long for the last.
+const mostTogether = 512
+
+// writers are the writes that wait. Those that wait at the same time share one
+// transaction and its sync, which costs more than the writes themselves.
+type writers struct {
+	mu      sync.Mutex
+	waiting []waiting
+	busy    bool
+}
+
+type waiting struct {
+	write func(*shared) error
+	done  chan<- error
+}
+
+// shared is the transaction, in which each statement is prepared once.
+type shared struct {
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt
+}
+
+func (t *shared) exec(query string, args ...any) error {
+	statement := t.prepared[query]
+	if statement == nil {
+		var err error
+		if statement, err = t.tx.Prepare(query); err != nil {
+			return err
+		}
+		t.prepared[query] = statement // closed with the transaction
+	}
+	_, err := statement.Exec(args...)
+	return err
+}
+
+// together runs write in a transaction with whatever else waits, in the order
+// in which they came, and returns once that is on disk. A write may run twice,
+// the first time in a transaction that is rolled back. Nobody is left behind
+// by a caller that stops waiting, so nobody does.
+func (s *Store) together(write func(*shared) error) error {
+	done := make(chan error, 1)
+	w := &s.writers
+	w.mu.Lock()
+	w.waiting = append(w.waiting, waiting{write, done})
+	if !w.busy {
+		w.busy = true
+		go s.writeAll()
+	}
+	w.mu.Unlock()
+	return <-done
+}
+
+// writeAll works until nobody waits.
+func (s *Store) writeAll() {
+	w := &s.writers
+	for {
+		w.mu.Lock()
+		n := min(len(w.waiting), mostTogether)
+		if n == 0 {
+			w.busy, w.waiting = false, nil
+			w.mu.Unlock()
+			return
+		}
+		some := w.waiting[:n:n]
+		w.waiting = w.waiting[n:]
+		w.mu.Unlock()
+		s.writeSome(some)
+	}
+}
+
+// writeSome makes one transaction of all, or one of each where that fails: one
+// write that cannot be made is no reason to lose the others.
+func (s *Store) writeSome(all []waiting) {
+	err := s.inOne(all)
+	for _, one := range all {
+		if err != nil && len(all) > 1 {
+			one.done <- s.inOne([]waiting{one})
+		} else {
+			one.done <- err
+		}
+	}
+}
+
+func (s *Store) inOne(all []waiting) error {
+	return s.update(context.Background(), func(tx *sql.Tx) error {
+		t := &shared{tx: tx, prepared: map[string]*sql.Stmt{}}
+		var failed error
+		for _, one := range all {
+			if failed = one.write(t); failed != nil {
+				break
+			}
+		}
+		for _, statement := range t.prepared {
+			failed = errors.Join(failed, statement.Close())
+		}
+		return failed
+	})
+}
