@@ -46,7 +46,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	id := after(t, said, "regkeep apply ")
 
-	code, out, said = command(t, ctx, "apply", id, "--yes")
+	code, out, said = command(t, ctx, "apply", id, "--yes", "--concurrency", "1")
 	if code != 130 {
 		t.Fatalf("exit code %d: %s%s", code, out, said)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/regkeep/regkeep/internal/archive"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/store"
 )
 
@@ -38,8 +39,10 @@ type ApplyRequest struct {
 	Archive string
 	// Resume continues a run of this plan.
 	Resume *journal.Run
-	// Outcome is called as outcomes happen, one at a time; may be nil.
-	Outcome func(journal.Outcome)
+	// Outcome is called as outcomes happen, one at a time, and Verified after all
+	// of them, by registry, repository and tag. Both may be nil.
+	Outcome  func(plan.Step, journal.Outcome)
+	Verified func(Verification)
 }
 
 // Apply carries out a plan. The result is meaningful where the error says that
@@ -76,18 +79,22 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		if err != nil {
 			return Result{}, err
 		}
-		registries[o.info.Name] = apply.Registry{URL: o.info.URL, Reader: o.reader, Mutator: mutator}
+		given := apply.Registry{URL: o.info.URL, Reader: o.reader, Mutator: mutator, Concurrency: o.concurrency}
+		if paced, ok := registry.As[interface{ Places() int }](o.reader); ok {
+			given.Places = paced.Places
+		}
+		registries[o.info.Name] = given
 	}
 	result, err = apply.Run(ctx, apply.Request{
 		Plan: whole, Text: text, Registries: registries,
 		Journal: state, Locks: state, Memory: state, Archive: stack, Place: place, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
-		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Resume: request.Resume,
+		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Verified: request.Verified, Resume: request.Resume,
 	})
 	if err != nil && !result.Interrupted {
 		return result, err
 	}
-	return result, resultKind(request.Plan.Summary.Steps, result)
+	return result, resultKind(result)
 }
 
 // inMemory reads a plan for those that need it whole.
@@ -132,20 +139,14 @@ func (a *App) CheckFresh(p *plan.Stored) error {
 }
 
 // resultKind says what a run means for the exit code.
-func resultKind(steps int, result Result) error {
-	open := steps - len(result.Outcomes)
-	for _, outcome := range result.Outcomes {
-		if !outcome.Status.Succeeded() {
-			open++
-		}
-	}
+func resultKind(result Result) error {
 	switch {
 	case result.Damaged:
 		return &Failure{Kind: Damaged, Err: errors.New("something that had to stay is not whole any more"), Next: result.Undo}
 	case result.Interrupted:
 		return &Failure{Kind: Interrupted, Err: errors.New("stopped"), Next: "regkeep apply --resume " + result.RunID}
-	case open > 0:
-		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", open, steps)}
+	case result.Open() > 0:
+		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", result.Open(), result.Steps)}
 	default:
 		return nil
 	}

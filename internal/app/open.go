@@ -18,9 +18,10 @@ import (
 
 // opened is one registry that was signed in to.
 type opened struct {
-	info   registry.Info
-	reader registry.Reader
-	source adapters.Registry
+	info        registry.Info
+	reader      registry.Reader
+	source      adapters.Registry
+	concurrency int // what the user set; 0: nothing
 }
 
 func (o *opened) requests() int64 {
@@ -58,7 +59,7 @@ func (a *App) reach(ctx context.Context, endpoint registry.Endpoint) (*opened, e
 	if err != nil {
 		return nil, advise(endpoint.Name, err)
 	}
-	return &opened{info: found.Info, reader: found.Reader, source: found}, nil
+	return &opened{info: found.Info, reader: found.Reader, source: found, concurrency: endpoint.Concurrency}, nil
 }
 
 // endpoint is how to reach a target: the configuration, with what the user

@@ -35,6 +35,12 @@ type Registry struct {
 	URL     string
 	Reader  registry.Reader
 	Mutator mutate.Mutator
+	// Concurrency is how many requests may be in flight; 0: 64. 1: one step
+	// after the other, in the order of the plan.
+	Concurrency int
+	// Places is how many requests the registry takes at once, as far as that
+	// has turned out by now; nil: as many as may be in flight.
+	Places func() int
 }
 
 // Level says how far kept roots are verified afterwards.
@@ -71,14 +77,15 @@ type Request struct {
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
 
-	MaxAge       time.Duration // 0: 24 h
-	Verify       Level         // "": manifests
-	Repositories int           // at once; 0: 4
-	Lookups      int           // HEAD requests in flight per repository; 0: 8
+	MaxAge time.Duration // 0: 24 h
+	Verify Level         // "": manifests
 
 	Events event.Handler
-	// Outcome is called as outcomes happen, one at a time; may be nil.
-	Outcome func(journal.Outcome)
+	// Outcome is called as outcomes happen, one at a time, first with those of
+	// an earlier process of the run. Verified is called after all of them, by
+	// registry, repository and tag. Both may be nil.
+	Outcome  func(plan.Step, journal.Outcome)
+	Verified func(Verification)
 	// Resume continues this run, which must be of the same plan.
 	Resume *journal.Run
 }
@@ -93,12 +100,26 @@ type Verification struct {
 	Error      string
 }
 
-// Result is what became of a plan.
+// Result is what became of a plan, in numbers; the single outcomes and
+// verifications were told on the way.
 type Result struct {
-	RunID         string
-	Outcomes      []journal.Outcome // by Seq; a resumed run's earlier ones too
-	Verifications []Verification    // by registry, repository, tag
-	Interrupted   bool              // steps are left; resume the run
-	Damaged       bool              // a kept root failed its verification
-	Undo          string            // then: the command that puts back
+	RunID       string
+	Steps       int                    // of the plan
+	Counts      map[journal.Status]int // of outcomes; a resumed run's earlier ones too
+	Verified    int                    // roots that had to stay
+	Broken      int                    // of these, what failed its verification
+	Damaged     bool                   // something is
+	Interrupted bool                   // steps are left; resume the run
+	Undo        string                 // where it is damaged: the command that puts back
+}
+
+// Open is how many steps have not succeeded.
+func (r *Result) Open() int {
+	open := r.Steps
+	for status, n := range r.Counts {
+		if status.Succeeded() {
+			open -= n
+		}
+	}
+	return open
 }

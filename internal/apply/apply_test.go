@@ -58,10 +58,10 @@ func TestRandomWorlds(t *testing.T) {
 			}
 		}
 		r := newRig(t, w, remove, options)
+		r.concurrency = []int{1, 4, 64}[seed%3]
 		req := r.request()
 		req.Verify = []apply.Level{apply.VerifyTags, apply.VerifyManifests, apply.VerifyBlobs}[seed%3]
-		req.Repositories, req.Lookups = 3, 4
-		result, err := apply.Run(t.Context(), req)
+		result, err := applytest.Run(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,9 +20,12 @@ import (
 type attempt struct {
 	*repository
 	plan.Step
-	waiting  context.Context       // ends when nobody waits for the run any more
-	pending  func(oci.Digest) bool // a step to come deletes this digest
-	intended bool                  // an intent was written and nobody knows what became of it
+	waiting  context.Context // ends when nobody waits for the run any more
+	turns    *turns          // of the steps that are carried out side by side
+	place    int             // among these
+	resumed  bool            // an earlier process wrote an intent, and nobody knows what became of it
+	intended bool            // it, or this one
+	halt     string          // why nothing more is tried in the repository after this step
 }
 
 // patience is how long an accepted change may take to show: some registries
@@ -49,7 +52,7 @@ func (r *repository) head(ctx context.Context, reference string) (oci.Descriptor
 // until looks again until look is satisfied or patience is over. The error is
 // that of the last look: then nobody knows.
 func (a *attempt) until(ctx context.Context, delays []time.Duration, look func(context.Context) (bool, error)) (bool, error) {
-	if a.impatient && len(delays) > 1 {
+	if a.isImpatient() && len(delays) > 1 {
 		delays = delays[:1]
 	}
 	for {
@@ -86,7 +89,7 @@ func (a *attempt) absent() (journal.Status, string, error) {
 // blind is the outcome where the look before the step failed. An earlier
 // process may have acted; this one did not.
 func (a *attempt) blind(err error) (journal.Status, string, error) {
-	a.stopped = fmt.Sprintf("stopped, because step %d could not look at its target: %v", a.Seq, err)
+	a.halt = fmt.Sprintf("stopped, because step %d could not look at its target: %v", a.Seq, err)
 	if a.intended {
 		return journal.Unknown, err.Error(), nil
 	}
@@ -95,7 +98,7 @@ func (a *attempt) blind(err error) (journal.Status, string, error) {
 
 // unsettled is the outcome where the look after the effect failed.
 func (a *attempt) unsettled(acted, look error) (journal.Status, string, error) {
-	a.stopped = fmt.Sprintf("stopped, because nobody knows what became of step %d: %v", a.Seq, look)
+	a.halt = fmt.Sprintf("stopped, because nobody knows what became of step %d: %v", a.Seq, look)
 	if acted != nil {
 		return journal.Unknown, fmt.Sprintf("%v; then: %v", acted, look), nil
 	}
@@ -106,7 +109,7 @@ func (a *attempt) unsettled(acted, look error) (journal.Status, string, error) {
 // that was answered with acted. Nothing worse is ever tried instead.
 func (a *attempt) unmoved(acted error) (journal.Status, string, error) {
 	if acted == nil {
-		a.impatient = true
+		a.setImpatient()
 		return journal.Failed, "the registry accepted it and did nothing", nil
 	}
 	if errors.Is(acted, registry.ErrLocked) {
@@ -115,28 +118,18 @@ func (a *attempt) unmoved(acted error) (journal.Status, string, error) {
 	if errors.Is(acted, registry.ErrChanged) {
 		return journal.Changed, acted.Error(), nil
 	}
-	a.stopped = fmt.Sprintf("stopped after step %d: %v", a.Seq, acted)
+	a.halt = fmt.Sprintf("stopped after step %d: %v", a.Seq, acted)
 	return journal.Failed, acted.Error(), nil
 }
 
 // follows says whether an attachment has to wait for its subject, or stays
 // with it. raw may be nil.
 func (a *attempt) follows(ctx context.Context, raw *oci.RawManifest) (journal.Status, string, error) {
-	subjects := map[oci.Digest]bool{}
-	for _, name := range append(slices.Clone(a.Takes), a.Tag) {
-		if subject, _, ok := oci.ParseAttachmentTag(name); ok {
-			subjects[subject] = true
-		}
+	subjects := a.subjects(raw)
+	if slices.ContainsFunc(subjects, a.pending) {
+		return postponed, "", nil
 	}
-	if raw != nil && a.Action != plan.Untag && a.Action != plan.OverwriteTag {
-		if m, err := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil && m.Subject != nil {
-			subjects[m.Subject.Digest] = true
-		}
-	}
-	for _, subject := range slices.Sorted(maps.Keys(subjects)) {
-		if a.pending(subject) {
-			return postponed, "", nil
-		}
+	for _, subject := range subjects {
 		there, why, err := a.subjectThere(ctx, subject)
 		if err != nil {
 			return a.blind(err)
@@ -148,21 +141,45 @@ func (a *attempt) follows(ctx context.Context, raw *oci.RawManifest) (journal.St
 	return "", "", nil
 }
 
+// waits says whether the step has to come later, as far as that is clear before
+// anything is looked at.
+func (a *attempt) waits() bool {
+	if raw, early := a.keptBefore(a.Seq); early {
+		return slices.ContainsFunc(a.subjects(&raw), a.pending)
+	}
+	return false
+}
+
+// subjects are what a step's manifest is attached to, by its own word and by
+// those of its tags.
+func (a *attempt) subjects(raw *oci.RawManifest) []oci.Digest {
+	subjects := map[oci.Digest]bool{}
+	for _, name := range append(slices.Clone(a.Takes), a.Tag) {
+		if subject, _, ok := oci.ParseAttachmentTag(name); ok {
+			subjects[subject] = true
+		}
+	}
+	if raw != nil && a.Action != plan.Untag && a.Action != plan.OverwriteTag {
+		if m, err := oci.DecodeManifest(raw.MediaType, raw.Body); err == nil && m.Subject != nil {
+			subjects[m.Subject.Digest] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(subjects))
+}
+
 // subjectThere: where tags are deleted as components, manifests stay until the
 // registry collects them, so there a subject counts as gone once nothing leads
 // to it.
 func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, string, error) {
-	if g, kept := a.guarded[subject]; kept {
+	if g, kept := a.guardianOf(subject); kept {
 		return true, ": " + g.why, nil
 	}
-	if a.gone[subject] {
+	if a.hasGone(subject) {
 		return false, "", nil
 	}
-	if a.can.ComponentDelete == registry.SupportYes {
-		for name, at := range a.tags {
-			if at.Digest == subject {
-				return true, fmt.Sprintf(": tag %q points to it", name), nil
-			}
+	if a.components() {
+		if names := a.tagsOn(subject); len(names) > 0 {
+			return true, fmt.Sprintf(": tag %q points to it", slices.Min(names)), nil
 		}
 		return false, "", nil
 	}
@@ -179,7 +196,7 @@ func (a *attempt) subjectThere(ctx context.Context, subject oci.Digest) (bool, s
 //
 // via is a tag that points to it now.
 func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journal.Status, string, error) {
-	if raw, early := a.kept[a.Seq]; early {
+	if raw, early := a.keptBefore(a.Seq); early {
 		return &raw, "", "", nil
 	}
 	whole := a.Place != "" || a.Quarantine != ""
@@ -187,7 +204,7 @@ func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journ
 		return nil, "", "", nil
 	}
 	stays := a.Action == plan.Untag && len(a.Siblings) > 0 && !whole
-	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.can.PullsCounted == registry.SupportYes {
+	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.supports().PullsCounted == registry.SupportYes {
 		return nil, "", "", nil
 	}
 	raw, err := a.fetch(ctx, a.Digest, via)
@@ -258,43 +275,36 @@ func (a *attempt) content() Archive {
 	return archive.Stack{a.Archive, a.holding(a.Quarantine, "")}
 }
 
-// archiveAttachments keeps the attachments before their subjects go: some
-// registries delete them along (Harbor).
-func (r *repository) archiveAttachments(ctx context.Context, open []plan.Step) error {
-	for _, s := range open {
-		if s.Why != "attachment" || s.Action != plan.DeleteManifest {
-			continue
-		}
-		via := ""
-		if len(s.Takes) > 0 {
-			via = s.Takes[0]
-		}
-		raw, err := r.fetch(ctx, s.Digest, via)
-		if errors.Is(err, registry.ErrNotFound) {
-			continue
-		}
-		if err == nil {
-			if err = r.archive(ctx, s, raw); err == nil {
-				r.kept[s.Seq] = raw
-				continue
-			}
-			if answer := (*registry.Error)(nil); !errors.As(err, &answer) {
-				return &fatalError{err}
-			}
-		}
-		if r.can.CascadeReferrers != registry.SupportNo {
-			return fmt.Errorf("attachment %s cannot be archived before its subject goes: %w", s.Digest, err)
+// mayAct is asked right before the first effect of a step that looked and found
+// its target as the plan has it: what steps before it found out meanwhile stops
+// it like what it found itself. Where nobody waits for the run any more it is
+// left to the next one.
+func (a *attempt) mayAct() (journal.Status, string) {
+	a.turns.await(a.place)
+	if a.waiting.Err() != nil {
+		return postponed, ""
+	}
+	if why := a.halted(); why != "" {
+		return journal.Refused, why
+	}
+	if a.Action == plan.DeleteManifest {
+		if guardian, guarded := a.guardianOf(a.Digest); guarded {
+			return guardian.status, guardian.why
 		}
 	}
-	return nil
+	return "", ""
 }
 
 // intend writes down what is about to happen.
 func (a *attempt) intend(ctx context.Context, action plan.Action) error {
+	if err := a.broken(); err != nil {
+		return fmt.Errorf("step %d: nothing more is done: %w", a.Seq, err)
+	}
 	if err := a.Journal.Intend(ctx, journal.Intent{Run: a.id, Seq: a.Seq, Action: action, At: a.Now()}); err != nil {
 		return fmt.Errorf("step %d: its intent could not be written down, so nothing more is done: %w", a.Seq, err)
 	}
 	a.intended = true
+	a.touch(a.repository)
 	return nil
 }
 
@@ -306,6 +316,6 @@ func (a *attempt) insist(ctx context.Context, after func(context.Context, error)
 	if status != journal.Failed || !errors.Is(acted, registry.ErrUnavailable) || err != nil || a.waiting.Err() != nil {
 		return status, why, err
 	}
-	a.stopped = ""
+	a.halt = ""
 	return after(ctx, act())
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/apply/applytest"
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -56,7 +57,7 @@ func TestRefusedPlans(t *testing.T) {
 			req := r.request()
 			c.spoil(r, &req)
 			r.registry.Forget()
-			_, err := apply.Run(t.Context(), req)
+			_, err := applytest.Run(t.Context(), req)
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("got %v, want %v with %q", err, c.want, c.says)
 			}
@@ -85,7 +86,7 @@ func TestInterruptAtEveryRequest(t *testing.T) {
 				cancel()
 			}
 		})
-		result, err := apply.Run(ctx, r.request())
+		result, err := applytest.Run(ctx, r.request())
 		cancel()
 		r.registry.Before(nil)
 		if err != nil || !result.Interrupted || result.Damaged {
@@ -118,13 +119,13 @@ func TestResumeRepeatsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	req := r.request()
 	var told []int
-	req.Outcome = func(o journal.Outcome) {
+	req.Outcome = func(_ plan.Step, o journal.Outcome) {
 		told = append(told, o.Seq)
 		if len(told) == 3 {
 			cancel()
 		}
 	}
-	if _, err := apply.Run(ctx, req); err != nil {
+	if _, err := applytest.Run(ctx, req); err != nil {
 		t.Fatal(err)
 	}
 	// Somebody pushes a removed tag again: that is theirs.
@@ -172,7 +173,7 @@ func TestVerificationFindsDamage(t *testing.T) {
 					verified++
 				}
 			}
-			result, err := apply.Run(t.Context(), req)
+			result, err := applytest.Run(t.Context(), req)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -203,8 +204,8 @@ func TestAResumedRunComparesWithTheStart(t *testing.T) {
 	r := newRig(t, w, remove, memory.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	req := r.request()
-	req.Outcome = func(journal.Outcome) { cancel() }
-	if _, err := apply.Run(ctx, req); err != nil {
+	req.Outcome = func(plan.Step, journal.Outcome) { cancel() }
+	if _, err := applytest.Run(ctx, req); err != nil {
 		t.Fatal(err)
 	}
 	r.registry.Edit(func(w *world.World) {
@@ -230,7 +231,7 @@ func TestVerificationAccusesNobodyWrongly(t *testing.T) {
 	})
 	req := r.request()
 	req.Verify = apply.VerifyBlobs
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}

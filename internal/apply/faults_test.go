@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/regkeep/regkeep/internal/apply"
 	"github.com/regkeep/regkeep/internal/apply/applytest"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -92,7 +91,7 @@ func TestFaultsOfEveryRegistryWrite(t *testing.T) {
 						r := newRig(t, w, remove, options)
 						req := r.request()
 						script := r.faulty(&req, f)
-						result, err := apply.Run(t.Context(), req)
+						result, err := applytest.Run(t.Context(), req)
 						if len(script.Unused()) > 0 {
 							t.Fatal("the fault did not happen")
 						}
@@ -137,7 +136,7 @@ func TestFaultsOfEveryRegistryRead(t *testing.T) {
 					r := newRig(t, w, remove, options)
 					req := r.request()
 					r.faulty(&req, f)
-					if _, err := apply.Run(t.Context(), req); err != nil && f.Kind != fault.CrashBefore {
+					if _, err := applytest.Run(t.Context(), req); err != nil && f.Kind != fault.CrashBefore {
 						t.Errorf("error: %v", err)
 					}
 					r.check(t, "stopped", true)
@@ -167,7 +166,7 @@ func TestFaultsOfEveryStateWrite(t *testing.T) {
 						r := newRig(t, w, remove, options)
 						r.state = applytest.NewState(applytest.Failure{Write: write, Nth: nth, Way: way})
 						witness(t, r)
-						_, err := apply.Run(t.Context(), r.request())
+						_, err := applytest.Run(t.Context(), r.request())
 						if hit = r.state.Hit(); !hit {
 							return
 						}

@@ -30,13 +30,13 @@ func (r *repository) guardTag(ctx context.Context, name string, at oci.Descripto
 // guardStep marks what a step leaves in place because it had no success: an
 // index that stays keeps its children, a subject its attachments.
 func (r *repository) guardStep(ctx context.Context, s plan.Step, status journal.Status) {
-	if s.Action != plan.DeleteManifest && s.Action != plan.DeleteComponent {
+	if s.Action != plan.DeleteManifest && s.Action != plan.DeleteComponent || r.halted() != "" {
 		return
 	}
 	by := fmt.Sprintf("manifest %s, whose own step %d is %s,", s.Digest.Short(), s.Seq, status)
 	top := oci.Descriptor{Digest: s.Digest, MediaType: s.MediaType}
-	if err := r.guard(context.WithoutCancel(ctx), top, s.Tag, by, journal.Refused, r.mayRead()); err != nil && r.stopped == "" {
-		r.stopped = err.Error()
+	if err := r.guard(context.WithoutCancel(ctx), top, s.Tag, by, journal.Refused, r.mayRead()); err != nil {
+		r.stop(err.Error())
 	}
 }
 
@@ -47,12 +47,12 @@ func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by stri
 	}
 	for queue := []oci.Descriptor{top}; len(queue) > 0; queue = queue[1:] {
 		next := queue[0]
-		if _, known := r.guarded[next.Digest]; !known {
+		if _, known := r.guardianOf(next.Digest); !known {
 			children, err := r.children(ctx, next, tag, read)
 			if err != nil {
 				return fmt.Errorf("what %s leads to is not known: %w", by, err)
 			}
-			r.guarded[next.Digest] = guardian{by + verb, status}
+			r.protect(next.Digest, guardian{by + verb, status})
 			queue = append(queue, children...)
 		}
 		tag, verb = "", " lists it"
@@ -64,17 +64,19 @@ func (r *repository) guard(ctx context.Context, top oci.Descriptor, tag, by stri
 // as components no manifest is, and reading one counts as a use of it (Nexus,
 // "last downloaded"): what lies below matters there to attachments alone.
 func (r *repository) mayRead() bool {
-	return r.can.ComponentDelete != registry.SupportYes ||
+	return !r.components() ||
 		slices.ContainsFunc(r.steps, func(s plan.Step) bool { return s.Why == "attachment" })
 }
 
 // foreseen says whether a tag is as the plan saw it, which then has taken into
 // account what it leads to. It is asked only where reading has a price.
 func (r *repository) foreseen(tag string, at oci.Digest) bool {
-	return r.can.ComponentDelete == registry.SupportYes && slices.ContainsFunc(r.Plan.Verdicts, func(v plan.Verdict) bool {
-		return v.Tag == tag && v.Digest == at && v.Repository == r.name && v.Registry == r.registry
-	})
+	return r.components() && r.executor.foreseen(r.registry, r.name, tag, at)
 }
+
+// components says whether tags are deleted as components here and manifests
+// are left to the registry.
+func (r *repository) components() bool { return r.supports().ComponentDelete == registry.SupportYes }
 
 // children lists the manifests that a manifest lists. One that is not there,
 // neither by digest nor under its tag, lists nothing; nor does one that was not
@@ -82,6 +84,9 @@ func (r *repository) foreseen(tag string, at oci.Digest) bool {
 func (r *repository) children(ctx context.Context, d oci.Descriptor, tag string, read bool) ([]oci.Descriptor, error) {
 	if oci.KindOf(d.MediaType) == oci.KindImage {
 		return nil, nil
+	}
+	if children, read := r.read(d.Digest); read {
+		return children, nil
 	}
 	if _, cheap := r.cached(ctx, d.Digest); !read && !cheap {
 		return nil, nil
@@ -93,7 +98,9 @@ func (r *repository) children(ctx context.Context, d oci.Descriptor, tag string,
 	if err != nil {
 		return nil, err
 	}
-	return listed(raw), nil
+	children := listed(raw)
+	r.noteList(d.Digest, children)
+	return children, nil
 }
 
 // anyDigest finds digests in documents whose structure is not known.

@@ -72,7 +72,7 @@ func child(ctx context.Context, file string) error {
 	if len(runs) > 0 {
 		req.Resume = &runs[0]
 	}
-	result, err := apply.Run(ctx, req)
+	result, err := applytest.Run(ctx, req)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func child(ctx context.Context, file string) error {
 	return nil
 }
 
-func onlyGone(result apply.Result) bool {
+func onlyGone(result applytest.Told) bool {
 	for _, o := range result.Outcomes {
 		if !o.Status.Succeeded() {
 			return false

@@ -15,6 +15,7 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/mutate"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
@@ -29,6 +30,9 @@ type rig struct {
 	before   *world.State
 	clock    *clock
 	info     registry.Info
+	// concurrency is 1 unless the test says otherwise, so that calls can be
+	// counted on.
+	concurrency int
 }
 
 // clock moves when somebody sleeps.
@@ -53,7 +57,7 @@ func (c *clock) Sleep(ctx context.Context, d time.Duration) error {
 
 func newRig(t testing.TB, w *world.World, remove applytest.Remove, options memory.Options) *rig {
 	t.Helper()
-	r := &rig{registry: memory.Load(w, options), state: applytest.NewState(applytest.Failure{}), clock: &clock{now: w.Now.Add(time.Minute)}}
+	r := &rig{concurrency: 1, registry: memory.Load(w, options), state: applytest.NewState(applytest.Failure{}), clock: &clock{now: w.Now.Add(time.Minute)}}
 	describer, _ := registry.As[registry.Describer](r.registry.Reader())
 	info, err := describer.Describe(t.Context())
 	if err != nil {
@@ -69,14 +73,18 @@ func newRig(t testing.TB, w *world.World, remove applytest.Remove, options memor
 func (r *rig) request() apply.Request {
 	return apply.Request{
 		Plan: r.plan, Text: []byte("plan"), Journal: r.state, Locks: r.state, Memory: r.state, Archive: r.state,
-		Now: r.clock.Now, Sleep: r.clock.Sleep, Repositories: 1, Lookups: 1,
-		Registries: map[string]apply.Registry{r.info.Name: {URL: r.info.URL, Reader: r.registry.Reader(), Mutator: r.registry.Mutator()}},
+		Now: r.clock.Now, Sleep: r.clock.Sleep,
+		Registries: map[string]apply.Registry{r.info.Name: r.given(r.registry.Reader(), r.registry.Mutator())},
 	}
 }
 
-func (r *rig) apply(t testing.TB) apply.Result {
+func (r *rig) given(reader registry.Reader, mutator mutate.Mutator) apply.Registry {
+	return apply.Registry{URL: r.info.URL, Reader: reader, Mutator: mutator, Concurrency: r.concurrency}
+}
+
+func (r *rig) apply(t testing.TB) applytest.Told {
 	t.Helper()
-	result, err := apply.Run(t.Context(), r.request())
+	result, err := applytest.Run(t.Context(), r.request())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,14 +93,14 @@ func (r *rig) apply(t testing.TB) apply.Result {
 
 // resume continues the run that was stopped, or starts it where it never
 // began.
-func (r *rig) resume(t testing.TB) apply.Result {
+func (r *rig) resume(t testing.TB) applytest.Told {
 	t.Helper()
 	r.state.Restart()
 	req := r.request()
 	for _, run := range r.state.Runs() {
 		req.Resume = &run
 	}
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil {
 		t.Fatalf("resume: %v", err)
 	}
@@ -105,7 +113,7 @@ func (r *rig) faulty(req *apply.Request, faults ...fault.Fault) *fault.Script {
 	script := fault.New(faults...)
 	script.OnCrash = r.state.Die
 	req.Registries = map[string]apply.Registry{
-		r.info.Name: {URL: r.info.URL, Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator())},
+		r.info.Name: r.given(script.Reader(r.registry.Reader()), script.Mutator(r.registry.Mutator())),
 	}
 	return script
 }
@@ -120,7 +128,7 @@ func (r *rig) check(t testing.TB, what string, partial bool) {
 }
 
 // statuses is "seq status" for each outcome that is not done.
-func exceptions(result apply.Result) string {
+func exceptions(result applytest.Told) string {
 	var all []string
 	for _, o := range result.Outcomes {
 		if o.Status != journal.Done {
@@ -130,7 +138,7 @@ func exceptions(result apply.Result) string {
 	return strings.Join(all, "; ")
 }
 
-func allDone(t testing.TB, result apply.Result) {
+func allDone(t testing.TB, result applytest.Told) {
 	t.Helper()
 	if text := exceptions(result); text != "" {
 		t.Errorf("not done: %s", text)
@@ -178,7 +186,7 @@ func digestOf(t testing.TB, r *rig, repository, tag string) oci.Digest {
 }
 
 // outcome finds the outcome of the step on a tag, its own or one it takes.
-func outcome(t testing.TB, r *rig, result apply.Result, tag string) journal.Outcome {
+func outcome(t testing.TB, r *rig, result applytest.Told, tag string) journal.Outcome {
 	t.Helper()
 	for _, s := range r.plan.Steps {
 		if s.Tag == tag || slices.Contains(s.Takes, tag) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/apply/applytest"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -63,7 +63,7 @@ func TestNoOtherErrorLeadsDownTheLadder(t *testing.T) {
 		overwriting(r)
 		req := r.request()
 		r.faulty(&req, fault.Fault{Op: call.Untag, Kind: fault.Refuse, Err: kind})
-		result, err := apply.Run(t.Context(), req)
+		result, err := applytest.Run(t.Context(), req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -164,7 +164,7 @@ func TestFaultsOfOverwrite(t *testing.T) {
 				overwriting(r)
 				req := r.request()
 				script := r.faulty(&req, f)
-				_, _ = apply.Run(t.Context(), req)
+				_, _ = applytest.Run(t.Context(), req)
 				if len(script.Unused()) > 0 {
 					return
 				}
@@ -237,7 +237,7 @@ func TestALyingRegistry(t *testing.T) {
 	r := newRig(t, w, remove, memory.Options{})
 	req := r.request()
 	r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Kind: fault.Lie}, fault.Fault{Op: call.Untag, Kind: fault.Lie})
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,7 +259,7 @@ func TestSlowForgetting(t *testing.T) {
 	r := newRig(t, w, remove, memory.Options{})
 	req := r.request()
 	r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Kind: fault.Delay, After: 6}, fault.Fault{Op: call.Untag, Kind: fault.Delay, After: 3})
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestNoArchiveNoDelete(t *testing.T) {
 	r := newRig(t, w, remove, memory.Options{})
 	req := r.request()
 	script := r.faulty(&req, fault.Fault{Op: call.Manifest, Reference: string(digestOf(t, r, "app", "old")), Kind: fault.Refuse, Err: registry.ErrMalformed})
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil || len(script.Unused()) > 0 {
 		t.Fatal(err, script.Unused())
 	}

@@ -58,7 +58,7 @@ func (r *repository) adopt(known registry.Capabilities) {
 
 // remember keeps what was learned for the next plan.
 func (r *repository) remember(ctx context.Context) error {
-	if err := r.Memory.Learn(ctx, r.registry, r.name, r.can, r.Now()); err != nil {
+	if err := r.Memory.Learn(ctx, r.registry, r.name, r.supports(), r.Now()); err != nil {
 		return &fatalError{err}
 	}
 	return nil

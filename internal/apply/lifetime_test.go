@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -94,6 +95,7 @@ func newLife(t *testing.T, seed uint64, kind string, options memory.Options) *li
 		}
 	}
 	l := &life{rig: newRig(t, w, remove, options), options: options, random: rand.New(rand.NewPCG(seed, 41)), crash: func() {}, open: func() archive.Archive { return nil }}
+	l.concurrency = []int{1, 4, 32}[seed/uint64(3)%3]
 	must := func(a archive.Archive, err error) archive.Archive {
 		if err != nil {
 			t.Fatal(err)
@@ -150,7 +152,7 @@ func (l *life) carryOut(t *testing.T, p *plan.Plan, check func(t *testing.T, wha
 			what = l.mishap(t, &req, kept)
 			l.crashes++
 		}
-		result, err := apply.Run(t.Context(), req)
+		result, err := applytest.Run(t.Context(), req)
 		if process >= mishaps && err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
@@ -216,19 +218,29 @@ func (l *life) mishap(t *testing.T, req *apply.Request, kept archive.Archive) st
 // of the process.
 type failing struct {
 	archive.Archive
-	left  int
 	after bool
 	died  func()
-	dead  bool
+
+	mu   sync.Mutex
+	left int
+	dead bool
 }
 
 var errNoSpace = errors.New("no space left on the device of the test")
 
+// count counts one Keep and says whether it is after the end, or goes wrong.
+func (f *failing) count() (dead, wrong bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.left--
+	return f.dead, f.left == 0
+}
+
 func (f *failing) Keep(ctx context.Context, entry archive.Entry, source archive.Source) error {
-	if f.dead {
+	switch dead, wrong := f.count(); {
+	case dead:
 		return errNoSpace
-	}
-	if f.left--; f.left != 0 {
+	case !wrong:
 		return f.Archive.Keep(ctx, entry, source)
 	}
 	if f.after {
@@ -237,7 +249,9 @@ func (f *failing) Keep(ctx context.Context, entry archive.Entry, source archive.
 		}
 	}
 	if f.died != nil {
+		f.mu.Lock()
 		f.dead = true
+		f.mu.Unlock()
 		f.died()
 	}
 	return errNoSpace

@@ -25,13 +25,30 @@ type sight struct {
 
 func (s sight) gone() bool { return !s.there && len(s.left) == 0 }
 
-func (a *attempt) sight(ctx context.Context) (sight, error) {
-	s := sight{moved: map[string]oci.Descriptor{}}
-	found, err := a.head(ctx, string(a.Digest))
-	if err != nil {
+// before looks at the tags of the step. One that points to the manifest shows
+// that too; only without such a tag the manifest is looked at itself.
+func (a *attempt) before(ctx context.Context) (sight, error) {
+	s, err := a.tagsOfStep(ctx)
+	if err != nil || len(s.left) > 0 {
+		s.there = true
 		return s, err
 	}
+	found, err := a.head(ctx, string(a.Digest))
 	s.there = found.Digest != ""
+	return s, err
+}
+
+// after looks at the manifest and, once that has gone, at the tags.
+func (a *attempt) after(ctx context.Context) (sight, error) {
+	found, err := a.head(ctx, string(a.Digest))
+	if err != nil || found.Digest != "" {
+		return sight{there: true}, err
+	}
+	return a.tagsOfStep(ctx)
+}
+
+func (a *attempt) tagsOfStep(ctx context.Context) (sight, error) {
+	s := sight{moved: map[string]oci.Descriptor{}}
 	for _, tag := range a.Takes {
 		at, err := a.head(ctx, tag)
 		switch {
@@ -49,20 +66,24 @@ func (a *attempt) sight(ctx context.Context) (sight, error) {
 // deleteManifest deletes by digest, which takes every tag on it along: so
 // every tag must be one that the plan takes.
 func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, error) {
-	before, err := a.sight(ctx)
-	switch guardian, guarded := a.guarded[a.Digest]; {
+	if a.waits() {
+		return postponed, "", nil
+	}
+	before, err := a.before(ctx)
+	switch guardian, guarded := a.guardianOf(a.Digest); {
 	case err != nil:
 		return a.blind(err)
 	case before.gone():
-		a.forget()
+		a.vanished(a.Digest, a.Takes)
 		return a.absent()
 	case len(before.moved) > 0:
 		return a.movedAway(ctx, before.moved)
 	case guarded:
 		return guardian.status, guardian.why, nil
-	case a.can.DigestDelete == registry.SupportNo:
+	case a.supports().DigestDelete == registry.SupportNo:
 		return journal.Refused, deletesDisabled, nil
 	}
+	a.turns.have(a.place)
 	via := ""
 	if len(before.left) > 0 {
 		via = before.left[0]
@@ -73,6 +94,9 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	}
 	if status, why, err := a.follows(ctx, raw); status != "" || err != nil {
 		return status, why, err
+	}
+	if status, why := a.mayAct(); status != "" {
+		return status, why, nil
 	}
 	if err := a.intend(ctx, plan.DeleteManifest); err != nil {
 		return "", "", err
@@ -92,31 +116,35 @@ func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status,
 	tried := map[string]bool{}
 	_, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
 		var err error
-		if after, err = a.sight(ctx); err != nil || after.there || a.can.TagDelete == registry.SupportNo {
+		if after, err = a.after(ctx); err != nil || after.there || a.supports().TagDelete == registry.SupportNo {
 			return after.gone(), err
 		}
-		for _, tag := range slices.DeleteFunc(after.left, func(tag string) bool { return tried[tag] }) {
+		help := slices.DeleteFunc(after.left, func(tag string) bool { return tried[tag] })
+		if len(help) == 0 {
+			return after.gone(), nil
+		}
+		for _, tag := range help {
 			tried[tag] = true
 			// What comes of it the next look shows.
 			_ = a.mutator.Untag(ctx, mutate.Tag{Repository: a.name, Name: tag, Digest: a.Digest})
 		}
-		after, err = a.sight(ctx)
+		after, err = a.after(ctx)
 		return after.gone(), err
 	})
 	switch {
 	case err != nil:
 		return a.unsettled(acted, err)
-	case after.gone() && errors.Is(acted, registry.ErrNotFound):
-		a.forget()
+	case after.gone() && errors.Is(acted, registry.ErrNotFound) && len(tried) == 0 && !a.resumed:
+		a.vanished(a.Digest, a.Takes)
 		return journal.AlreadyGone, "", nil
 	case after.gone():
-		a.forget()
-		return journal.Done, "", a.seen(ctx, &a.can.DigestDelete, registry.SupportYes)
+		a.vanished(a.Digest, a.Takes)
+		return journal.Done, "", a.seen(ctx, digestDelete, registry.SupportYes)
 	case !after.there:
 		return journal.Failed, fmt.Sprintf("the manifest is gone, but the registry kept its tags %s", strings.Join(after.left, ", ")), nil
 	case errors.Is(acted, registry.ErrUnsupported):
-		a.stopped = deletesDisabled
-		return journal.Refused, acted.Error(), a.seen(ctx, &a.can.DigestDelete, registry.SupportNo)
+		a.halt = deletesDisabled
+		return journal.Refused, acted.Error(), a.seen(ctx, digestDelete, registry.SupportNo)
 	}
 	return a.unmoved(acted)
 }
@@ -127,28 +155,9 @@ func (a *attempt) movedAway(ctx context.Context, moved map[string]oci.Descriptor
 	var text []string
 	for _, tag := range slices.Sorted(maps.Keys(moved)) {
 		text = append(text, fmt.Sprintf("%q points to %s", tag, moved[tag].Digest.Short()))
-		if err := a.guardTag(ctx, tag, moved[tag]); err != nil && a.stopped == "" {
-			a.stopped = err.Error()
+		if err := a.guardTag(ctx, tag, moved[tag]); err != nil {
+			a.stop(err.Error())
 		}
 	}
 	return journal.Changed, "moved since the plan was made: " + strings.Join(text, ", "), nil
-}
-
-// seen remembers what a registry was just seen to do, or not to do.
-func (r *repository) seen(ctx context.Context, capability *registry.Support, support registry.Support) error {
-	if *capability == support {
-		return nil
-	}
-	*capability = support
-	return r.remember(ctx)
-}
-
-// forget drops what has gone from the picture of the repository.
-func (a *attempt) forget() {
-	a.gone[a.Digest] = true
-	for _, tag := range a.Takes {
-		if a.tags[tag].Digest == a.Digest {
-			delete(a.tags, tag)
-		}
-	}
 }

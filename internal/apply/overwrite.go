@@ -45,7 +45,7 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 	if err := a.intend(ctx, plan.OverwriteTag); err != nil {
 		return "", "", err
 	}
-	if !a.overwrites {
+	if !a.overwrites { // steps of this kind come one by one
 		if err := a.proveOverwrite(ctx); err != nil {
 			return journal.Blocked, fmt.Sprintf("the registry cannot remove a tag alone, and a placeholder does not work here either: %v", err), nil
 		}
@@ -88,7 +88,7 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 	case at.Digest != "":
 		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: at})
 	}
-	a.untagged()
+	a.untagged(a.Tag)
 	if why, err := a.spared(ctx, raw); why != "" || err != nil {
 		return journal.Failed, why, err
 	}
@@ -142,5 +142,5 @@ func (r *repository) proveOverwrite(ctx context.Context) error {
 	if err := survived("deleted"); err != nil {
 		return err
 	}
-	return r.seen(ctx, &r.can.DigestDelete, registry.SupportYes)
+	return r.seen(ctx, digestDelete, registry.SupportYes)
 }

@@ -13,7 +13,8 @@ import (
 
 // Journal records a run. Every method that writes returns only when the record
 // is on disk; an error means that it may not be, and the run stops before the
-// next effect. Safe for concurrent use.
+// next effect. Safe for concurrent use; calls that come at the same time may
+// share one write.
 type Journal interface {
 	// Begin is called once per run, before anything else of it; never on resume.
 	Begin(ctx context.Context, run journal.Run, planText []byte) error
@@ -23,8 +24,8 @@ type Journal interface {
 	Record(ctx context.Context, outcome journal.Outcome) error
 	// Finish is called when the run ends in order, also when interrupted.
 	Finish(ctx context.Context, run string, status journal.RunStatus, at time.Time) error
-	// Replay tells where a run stands.
-	Replay(ctx context.Context, run string) (journal.State, error)
+	// Between tells where the steps from first to last stand.
+	Between(ctx context.Context, run string, first, last int) (journal.State, error)
 }
 
 // Locker keeps a second apply off a registry. The lock of a process that was

@@ -13,10 +13,12 @@ type presence struct {
 	r *repository
 
 	mu    sync.Mutex
-	known map[oci.Digest]bool
+	known map[oci.Digest]func() (bool, error)
 }
 
-func newPresence(r *repository) *presence { return &presence{r: r, known: map[oci.Digest]bool{}} }
+func newPresence(r *repository) *presence {
+	return &presence{r: r, known: map[oci.Digest]func() (bool, error){}}
+}
 
 // manifests are those of the digests that are there.
 func (p *presence) manifests(ctx context.Context, digests []oci.Digest) ([]oci.Digest, error) {
@@ -35,18 +37,16 @@ func (p *presence) there(digests []oci.Digest, look func(oci.Digest) (bool, erro
 	var there []oci.Digest
 	for _, digest := range digests {
 		p.mu.Lock()
-		present, known := p.known[digest]
-		p.mu.Unlock()
-		if !known {
-			var err error
-			if present, err = look(digest); err != nil {
-				return nil, err
-			}
-			p.mu.Lock()
+		present := p.known[digest]
+		if present == nil {
+			present = sync.OnceValues(func() (bool, error) { return look(digest) })
 			p.known[digest] = present
-			p.mu.Unlock()
 		}
-		if present {
+		p.mu.Unlock()
+		switch found, err := present(); {
+		case err != nil:
+			return nil, err
+		case found:
 			there = append(there, digest)
 		}
 	}

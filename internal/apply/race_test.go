@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/apply/applytest"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -66,7 +67,7 @@ var pushes = map[string]struct {
 
 // after is the expectation that follows from the outcomes: what was not done
 // must be whole, with everything it leads to.
-func after(r *rig, result apply.Result) world.Expectation {
+func after(r *rig, result applytest.Told) world.Expectation {
 	expected := world.Expectation{Removed: map[world.Ref]bool{}, Doomed: map[world.Node]bool{}}
 	for i, o := range result.Outcomes {
 		s := r.plan.Steps[i]
@@ -209,7 +210,7 @@ func TestNothingIsDeletedUnderABadListing(t *testing.T) {
 			r.plan.Header.Registries[0].Capabilities = registry.Capabilities{}
 			req := r.request()
 			script := r.faulty(&req, f)
-			result, err := apply.Run(t.Context(), req)
+			result, err := applytest.Run(t.Context(), req)
 			if err != nil || len(script.Unused()) > 0 {
 				t.Fatalf("%v, unused %v", err, script.Unused())
 			}
@@ -234,7 +235,7 @@ func TestAnUntaggedManifestStaysUnderAFailedListing(t *testing.T) {
 	r.plan.Steps = []plan.Step{{Seq: 1, Registry: r.info.Name, Repository: "app", Action: plan.DeleteManifest, Digest: untagged.Digest, Why: "root"}}
 	req := r.request()
 	r.faulty(&req, fault.Fault{Op: call.Tags, Nth: 1, Kind: fault.Truncate, After: 0})
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil || result.Outcomes[0].Status != journal.Refused {
 		t.Errorf("%v, %+v", err, result.Outcomes)
 	}
@@ -279,7 +280,7 @@ func TestTwoRunsAtOnceOnOneRegistry(t *testing.T) {
 	r.registry.Before(func(c call.Call) {
 		if c.Op == call.DeleteManifest && !tried {
 			tried = true
-			if _, err := apply.Run(t.Context(), r.request()); err == nil || !strings.Contains(err.Error(), apply.ErrBusy.Error()) {
+			if _, err := applytest.Run(t.Context(), r.request()); err == nil || !strings.Contains(err.Error(), apply.ErrBusy.Error()) {
 				t.Errorf("the second run: %v", err)
 			}
 		}

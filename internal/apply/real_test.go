@@ -59,7 +59,7 @@ func TestRealRegistries(t *testing.T) {
 				p, expected := applytest.Plan(w, info, remove, w.Now)
 				state := applytest.NewState(applytest.Failure{})
 				clock := &clock{now: w.Now}
-				result, err := apply.Run(t.Context(), apply.Request{
+				result, err := applytest.Run(t.Context(), apply.Request{
 					Plan: p, Journal: state, Locks: state, Memory: state, Archive: state, Now: clock.Now, Sleep: clock.Sleep,
 					Verify: apply.VerifyBlobs, Registries: map[string]apply.Registry{host: given},
 				})

@@ -1,10 +1,13 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
-	"time"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -13,39 +16,27 @@ import (
 	"github.com/regkeep/regkeep/internal/registry/mutate"
 )
 
-// repository is the work on one repository, step by step.
+// repository is the work on one repository, layer by layer.
 type repository struct {
 	*executor
+	picture
 	registry string
 	name     string
 	reader   registry.Reader
 	mutator  mutate.Mutator
+	hand     *hand
 	steps    []plan.Step
+	state    journal.State // of the steps, before this process did anything
 
-	can      registry.Capabilities
-	tags     map[string]oci.Descriptor // as last seen; without those that went
-	surveyed time.Time
-	// guarded are digests that must stay, with the reason: something that stays
-	// leads to them.
-	guarded map[oci.Digest]guardian
-	// kept are manifests that were archived before their step.
-	kept map[int]oci.RawManifest
-	// gone are digests that this process saw go.
-	gone map[oci.Digest]bool
-	// stopped says why nothing more is tried here.
-	stopped string
-	// impatient: the registry said "accepted" and did nothing, so waiting for
-	// it to catch up is over.
-	impatient bool
-	// overwrites: the placeholder way was seen to work here.
-	overwrites bool
+	listing  sync.Mutex // one listing at a time, and nobody passes it
+	learning sync.Mutex // capabilities are written down one after the other
 }
 
 func newRepository(e *executor, registryName, name string) *repository {
 	given := e.Registries[registryName]
 	r := &repository{
-		executor: e, registry: registryName, name: name, reader: given.Reader, mutator: given.Mutator,
-		guarded: map[oci.Digest]guardian{}, gone: map[oci.Digest]bool{}, kept: map[int]oci.RawManifest{},
+		executor: e, picture: newPicture(), registry: registryName, name: name,
+		reader: given.Reader, mutator: given.Mutator, hand: e.hands[registryName], state: journal.Replay(nil),
 	}
 	r.can = r.info().Capabilities
 	return r
@@ -54,10 +45,20 @@ func newRepository(e *executor, registryName, name string) *repository {
 // run carries out the steps. It returns an error only when the run as a whole
 // cannot go on; what became of the steps is reported as it happens.
 func (r *repository) run(ctx context.Context) error {
+	if r.Resume != nil {
+		state, err := r.Journal.Between(ctx, r.id, r.steps[0].Seq, r.steps[len(r.steps)-1].Seq)
+		if err != nil {
+			return &fatalError{err}
+		}
+		r.state = state
+		if slices.ContainsFunc(r.steps, func(s plan.Step) bool { return state.Acted[s.Seq] }) {
+			r.touch(r)
+		}
+	}
 	var open []plan.Step
 	for _, s := range r.steps {
 		if earlier, final := r.state.Final(s.Seq); final {
-			r.tell(earlier)
+			r.tell(s, earlier)
 			continue
 		}
 		open = append(open, s)
@@ -73,44 +74,89 @@ func (r *repository) run(ctx context.Context) error {
 			if fatal := (*fatalError)(nil); errors.As(err, &fatal) {
 				return fatal
 			}
-			r.stopped = err.Error()
+			r.stop(err.Error())
 		}
 	}
 	return r.work(ctx, open)
 }
 
-// work takes the steps in order. An attachment whose subject is still to go is
-// put off until the subject has gone.
+// work takes the steps in their order, layer by layer. An attachment whose
+// subject is still to go is put off until the subject has gone; where that
+// leads in a circle, steps go one by one and nobody waits.
 func (r *repository) work(ctx context.Context, open []plan.Step) error {
 	for last := len(open) + 1; len(open) > 0; {
 		stuck := len(open) == last
 		last = len(open)
-		var later []plan.Step
-		for i, s := range open {
-			if ctx.Err() != nil {
-				return nil
-			}
-			status, why, err := r.step(ctx, s, func(digest oci.Digest) bool {
-				deletes := func(s plan.Step) bool { return s.Action == plan.DeleteManifest && s.Digest == digest }
-				return !stuck && (slices.ContainsFunc(later, deletes) || slices.ContainsFunc(open[i+1:], deletes))
-			})
-			if err != nil {
-				return &fatalError{err}
-			}
-			if status == postponed {
-				later = append(later, s)
-				continue
-			}
-			if !status.Succeeded() {
-				r.guardStep(ctx, s, status)
-			}
-			if err := r.report(ctx, s, status, why); err != nil {
-				return &fatalError{err}
-			}
+		r.expect(open)
+		layers := r.layers(open)
+		if stuck {
+			layers = slices.Collect(slices.Chunk(open, 1))
+			r.expect(nil)
 		}
+		var later []plan.Step
+		for _, layer := range layers {
+			postponed, err := r.sideBySide(ctx, layer)
+			if err != nil || ctx.Err() != nil {
+				return err
+			}
+			later = append(later, postponed...)
+		}
+		slices.SortFunc(later, func(a, b plan.Step) int { return cmp.Compare(a.Seq, b.Seq) })
 		open = later
 	}
 	return nil
+}
+
+// sideBySide carries out steps that are independent of each other and returns
+// those that are to come later. When ctx ends, the steps in hand are finished.
+func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.Step, error) {
+	var mu sync.Mutex
+	var postponed []plan.Step
+	var group errgroup.Group
+	turns := newTurns(len(layer))
+	for i, s := range layer {
+		one := func() error {
+			defer r.hand.put()
+			later, err := r.one(ctx, s, turns, i)
+			if later {
+				mu.Lock()
+				defer mu.Unlock()
+				postponed = append(postponed, s)
+			}
+			return err
+		}
+		if r.hand.take(ctx) != nil || r.broken() != nil {
+			r.hand.put()
+			break
+		}
+		if r.unproven(s) {
+			if err := one(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		group.Go(one)
+	}
+	return postponed, group.Wait()
+}
+
+// one carries out one step and writes down what came of it, or says that it
+// comes later.
+func (r *repository) one(ctx context.Context, s plan.Step, turns *turns, i int) (later bool, err error) {
+	defer turns.have(i)
+	status, why, err := r.step(ctx, s, turns, i)
+	if err == nil && status != postponed {
+		if !status.Succeeded() {
+			r.guardStep(ctx, s, status)
+		}
+		err = r.report(ctx, s, status, why)
+		r.finished(s)
+	}
+	if err != nil {
+		r.breakDown(err)
+		return false, &fatalError{err}
+	}
+	return status == postponed, nil
 }
 
 // postponed is not an outcome: the step comes later.
@@ -118,18 +164,24 @@ const postponed journal.Status = "postponed"
 
 // step carries out one step. Whoever waits for the run may stop waiting; the
 // step itself is finished.
-func (r *repository) step(ctx context.Context, s plan.Step, pending func(oci.Digest) bool) (journal.Status, string, error) {
-	if r.stopped != "" {
-		return journal.Refused, r.stopped, nil
+func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int) (status journal.Status, why string, err error) {
+	if why := r.halted(); why != "" {
+		return journal.Refused, why, nil
 	}
 	work := context.WithoutCancel(ctx)
-	a := &attempt{repository: r, Step: s, waiting: ctx, pending: pending}
-	_, a.intended = r.state.Open[s.Seq]
+	a := &attempt{repository: r, Step: s, waiting: ctx, turns: turns, place: i}
+	_, a.resumed = r.state.Open[s.Seq]
+	a.intended = a.resumed
+	defer func() {
+		if a.halt != "" {
+			r.stop(a.halt)
+		}
+	}()
 	switch s.Action {
 	case plan.DeleteManifest:
 		if err := r.refresh(work); err != nil {
-			r.stopped = err.Error()
-			return journal.Refused, r.stopped, nil
+			r.stop(err.Error())
+			return journal.Refused, err.Error(), nil
 		}
 		return a.deleteManifest(work)
 	case plan.Untag, plan.OverwriteTag, plan.DeleteComponent:
@@ -140,6 +192,9 @@ func (r *repository) step(ctx context.Context, s plan.Step, pending func(oci.Dig
 		return a.putTag(work)
 	}
 }
+
+// pending says whether a step to come deletes a digest.
+func (a *attempt) pending(digest oci.Digest) bool { return digest != a.Digest && a.isDue(digest) }
 
 // fatalError stops the whole run: what is done can no longer be written down.
 type fatalError struct{ err error }

@@ -7,37 +7,53 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
+)
+
+const (
+	defaultConcurrency = 64
+	// mostComponents bounds the deletions of components at once: each is a
+	// transaction in the database of a Nexus.
+	mostComponents = 4
+	// mostSteps bounds the steps of the repositories that are worked on at once,
+	// so that memory follows the largest repository; a larger one goes alone.
+	mostSteps = 1 << 15
 )
 
 // executor is one run.
 type executor struct {
 	*Request
 	id    string
-	state journal.State // before this process did anything
+	hands map[string]*hand // by registry
 
 	// holdings are the holding repositories by registry, name and time.
 	holdings sync.Map
 
-	mu       sync.Mutex
-	outcomes map[int]journal.Outcome
+	mu      sync.Mutex
+	counts  map[journal.Status]int
+	told    int
+	touched map[[2]string]bool // repositories that had an intent in this run
+	failure error              // nothing can be written down any more
+	planned map[[2]string]map[string]oci.Digest
 }
 
 // Run carries out a plan. The error says that the plan was refused as a whole
 // (one of the Err values; nothing was done), or that the journal or archive
 // failed, in which case the result tells what was done until then. What became
-// of single steps is in the result, not in the error.
+// of single steps is told by Request.Outcome, not by the error.
 //
-// A context that is cancelled lets the steps in hand finish; the rest is left
-// for a resume.
+// A context that is cancelled lets the steps finish that have written down their
+// intent; the rest is left for a resume.
 func Run(ctx context.Context, req Request) (Result, error) {
 	fillIn(&req)
 	if err := check(&req); err != nil {
@@ -50,17 +66,12 @@ func Run(ctx context.Context, req Request) (Result, error) {
 		}
 		defer release()
 	}
-	e := &executor{Request: &req, outcomes: map[int]journal.Outcome{}}
+	e := &executor{Request: &req, counts: map[journal.Status]int{}, touched: map[[2]string]bool{}, hands: hands(&req)}
 	if err := e.begin(ctx); err != nil {
 		return Result{}, err
 	}
 	runErr := e.repositories(ctx)
-	result := Result{RunID: e.id, Interrupted: ctx.Err() != nil && len(e.outcomes) < len(req.Plan.Steps)}
-	for _, o := range e.outcomes {
-		result.Outcomes = append(result.Outcomes, o)
-	}
-	slices.SortFunc(result.Outcomes, func(a, b journal.Outcome) int { return cmp.Compare(a.Seq, b.Seq) })
-
+	result := Result{RunID: e.id, Steps: len(req.Plan.Steps), Counts: e.counts, Interrupted: ctx.Err() != nil && e.told < len(req.Plan.Steps)}
 	if !result.Interrupted && runErr == nil {
 		runErr = e.conclude(ctx, &result)
 	}
@@ -76,16 +87,22 @@ func Run(ctx context.Context, req Request) (Result, error) {
 }
 
 // conclude verifies what had to stay. A verification that was interrupted says
-// nothing; the resumed run makes it again.
+// nothing more; the resumed run makes it again.
 func (e *executor) conclude(ctx context.Context, result *Result) error {
-	seen, err := e.verify(ctx)
+	err := e.verify(ctx, func(v Verification) {
+		result.Verified++
+		if !v.OK {
+			result.Broken++
+			result.Damaged = true
+		}
+		if e.Verified != nil {
+			e.Verified(v)
+		}
+		e.Events.Emit(event.Verified{Registry: v.Registry, Repository: v.Repository, Tag: v.Tag, OK: v.OK})
+	})
 	if ctx.Err() != nil {
 		result.Interrupted = true
 		return nil
-	}
-	result.Verifications = seen
-	for _, v := range seen {
-		result.Damaged = result.Damaged || !v.OK
 	}
 	if result.Damaged && e.Plan.Header.Kind == "remove" {
 		result.Undo = "regkeep undo " + e.id
@@ -102,8 +119,6 @@ func fillIn(req *Request) {
 	}
 	req.MaxAge = cmp.Or(req.MaxAge, defaultMaxAge)
 	req.Verify = cmp.Or(req.Verify, VerifyManifests)
-	req.Repositories = cmp.Or(req.Repositories, 4)
-	req.Lookups = cmp.Or(req.Lookups, 8)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {
@@ -117,7 +132,21 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// begin starts a run, or finds out where the one to be resumed stands.
+// hands says how much may be under way on each registry.
+func hands(req *Request) map[string]*hand {
+	all := map[string]*hand{}
+	for _, info := range req.Plan.Header.Registries {
+		given := req.Registries[info.Name]
+		h := &hand{most: cmp.Or(given.Concurrency, defaultConcurrency), places: given.Places}
+		if info.Capabilities.ComponentDelete == registry.SupportYes {
+			h.most = min(h.most, mostComponents)
+		}
+		all[info.Name] = h
+	}
+	return all
+}
+
+// begin starts a run, or goes on with the one to be resumed.
 func (e *executor) begin(ctx context.Context) error {
 	header := &e.Plan.Header
 	if e.Resume != nil {
@@ -125,11 +154,8 @@ func (e *executor) begin(ctx context.Context) error {
 			return fmt.Errorf("%w: run %s carried out plan %s, not plan %s", ErrPlan, e.Resume.ID, e.Resume.PlanID, header.ID)
 		}
 		e.id = e.Resume.ID
-		state, err := e.Journal.Replay(ctx, e.id)
-		e.state = state
-		return err
+		return nil
 	}
-	e.state = journal.Replay(nil)
 	now := e.Now()
 	e.id = runID(now)
 	run := journal.Run{
@@ -149,13 +175,22 @@ func runID(now time.Time) string {
 	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random[:])
 }
 
-// repositories works on each repository of the plan, several at once. It
-// returns an error only when the journal or the archive failed.
+// repositories works on the repositories of the plan side by side. It returns
+// an error only when the journal or the archive failed.
 func (e *executor) repositories(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(e.Repositories)
+	bound := semaphore.NewWeighted(mostSteps)
 	for _, r := range e.split() {
-		group.Go(func() error { return r.run(ctx) })
+		// Alone: whoever may send one request at a time.
+		weight := max(int64(len(r.steps)), mostSteps/int64(r.hand.most))
+		weight = min(weight, mostSteps)
+		if bound.Acquire(ctx, weight) != nil {
+			break
+		}
+		group.Go(func() error {
+			defer bound.Release(weight)
+			return r.run(ctx)
+		})
 	}
 	return group.Wait()
 }
@@ -177,6 +212,28 @@ func (e *executor) split() []*repository {
 	return all
 }
 
+// touch notes that a repository had an intent, so that it is verified.
+func (e *executor) touch(r *repository) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.touched[[2]string{r.registry, r.name}] = true
+}
+
+// breakDown notes that journal or archive failed: nothing more is begun.
+func (e *executor) breakDown(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.failure == nil {
+		e.failure = err
+	}
+}
+
+func (e *executor) broken() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.failure
+}
+
 // report records an outcome and tells it.
 func (e *executor) report(ctx context.Context, s plan.Step, status journal.Status, why string) error {
 	o := journal.Outcome{
@@ -187,19 +244,39 @@ func (e *executor) report(ctx context.Context, s plan.Step, status journal.Statu
 	if err != nil {
 		err = fmt.Errorf("step %d is %s, which could not be written down: %w", s.Seq, status, err)
 	}
-	e.tell(o)
+	e.tell(s, o)
 	return err
 }
 
-// tell keeps an outcome for the result and hands it on.
-func (e *executor) tell(o journal.Outcome) {
+// tell counts an outcome and hands it on.
+func (e *executor) tell(s plan.Step, o journal.Outcome) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.outcomes[o.Seq] = o
+	e.counts[o.Status]++
+	e.told++
 	if e.Outcome != nil {
-		e.Outcome(o)
+		e.Outcome(s, o)
 	}
 	e.Events.Emit(event.StepFinished{
 		Seq: o.Seq, Of: len(e.Plan.Steps), Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Status: string(o.Status),
 	})
+}
+
+// foreseen says whether a tag is as the plan saw it.
+func (e *executor) foreseen(registryName, repository, tag string, at oci.Digest) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.planned == nil {
+		e.planned = map[[2]string]map[string]oci.Digest{}
+		for i := range e.Plan.Verdicts {
+			v := &e.Plan.Verdicts[i]
+			key := [2]string{v.Registry, v.Repository}
+			if e.planned[key] == nil {
+				e.planned[key] = map[string]oci.Digest{}
+			}
+			e.planned[key][v.Tag] = v.Digest
+		}
+	}
+	planned, known := e.planned[[2]string{registryName, repository}][tag]
+	return known && planned == at
 }

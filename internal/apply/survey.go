@@ -26,6 +26,9 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 		return err
 	}
 	stay := r.staying(open)
+	if err := r.readLists(ctx, stay); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(stay)) {
 		if err := r.guardTag(ctx, name, stay[name]); err != nil {
 			return err
@@ -42,13 +45,14 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 	if err := r.learn(ctx, open); err != nil {
 		return err
 	}
-	return r.archiveAttachments(ctx, open)
+	return r.archiveEarly(ctx, open)
 }
 
 // survey lists the tags again and resolves every one of them, and every tag
 // that a step names.
 func (r *repository) survey(ctx context.Context, open []plan.Step) error {
-	names, err := r.list(ctx)
+	began := r.Now()
+	names, err := r.listTags(ctx)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return fmt.Errorf("the tags could not be listed again: %w", err)
 	}
@@ -73,11 +77,11 @@ func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 			return fmt.Errorf("the tag listing lacks %q, which is there: what else it lacks is not known", name)
 		}
 	}
-	r.tags, r.surveyed = tags, r.Now()
+	r.tags, r.surveyed = tags, began
 	return nil
 }
 
-func (r *repository) list(ctx context.Context) ([]string, error) {
+func (r *repository) listTags(ctx context.Context) ([]string, error) {
 	var names []string
 	for tag, err := range r.reader.Tags(ctx, r.name) {
 		if err != nil {
@@ -111,10 +115,40 @@ func (r *repository) resolve(ctx context.Context, names []string) (map[string]oc
 	return tags, err
 }
 
-// each runs f for 0 to n-1, a few at once.
+// readLists reads what the indexes behind tags list, at any depth, side by side.
+// What fails here would fail again where it is asked for one by one.
+func (r *repository) readLists(ctx context.Context, stay map[string]oci.Descriptor) error {
+	if !r.mayRead() {
+		return nil
+	}
+	tops := map[oci.Digest]string{}
+	for name, at := range stay {
+		if oci.KindOf(at.MediaType) != oci.KindImage && !r.foreseen(name, at.Digest) {
+			tops[at.Digest] = max(tops[at.Digest], name)
+		}
+	}
+	digests := slices.Sorted(maps.Keys(tops))
+	return r.each(ctx, len(digests), func(ctx context.Context, i int) error {
+		tag := tops[digests[i]]
+		for queue := []oci.Descriptor{stay[tag]}; len(queue) > 0; queue = queue[1:] {
+			via := ""
+			if queue[0].Digest == digests[i] {
+				via = tag
+			}
+			children, err := r.children(ctx, queue[0], via, true)
+			if err != nil {
+				return fmt.Errorf("what tag %q leads to is not known: %w", tag, err)
+			}
+			queue = append(queue, children...)
+		}
+		return nil
+	})
+}
+
+// each runs f for 0 to n-1, as many at once as steps may be under way.
 func (r *repository) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.Lookups)
+	group.SetLimit(r.hand.limit())
 	for i := range n {
 		group.Go(func() error { return f(ctx, i) })
 	}
@@ -137,17 +171,20 @@ func (r *repository) staying(open []plan.Step) map[string]oci.Descriptor {
 }
 
 // refresh looks for tags that appeared since the listing, once it is no longer
-// fresh, and guards what they lead to.
+// fresh, and guards what they lead to. Steps that come meanwhile wait for it:
+// none acts on a listing older than fresh.
 func (r *repository) refresh(ctx context.Context) error {
+	r.listing.Lock()
+	defer r.listing.Unlock()
 	now := r.Now()
 	if now.Sub(r.surveyed) < fresh {
 		return nil
 	}
-	names, err := r.list(ctx)
+	names, err := r.listTags(ctx)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		return fmt.Errorf("the tags could not be listed again: %w", err)
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { _, known := r.tags[name]; return known })
+	names = slices.DeleteFunc(names, r.knows)
 	slices.Sort(names)
 	appeared, err := r.resolve(ctx, slices.Compact(names))
 	if err != nil {
@@ -157,7 +194,7 @@ func (r *repository) refresh(ctx context.Context) error {
 		if err := r.guardTag(ctx, name, appeared[name]); err != nil {
 			return err
 		}
-		r.tags[name] = appeared[name]
+		r.appeared(name, appeared[name])
 	}
 	r.surveyed = now
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -25,11 +24,12 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 	case err != nil:
 		return a.blind(err)
 	case before.Digest == "":
-		a.untagged()
+		a.untagged(a.Tag)
 		return a.absent()
 	case before.Digest != a.Digest && !halfway:
 		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: before})
 	}
+	a.turns.have(a.place)
 	var raw *oci.RawManifest
 	if !halfway {
 		var status journal.Status
@@ -41,12 +41,15 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 			return status, why, err
 		}
 	}
-	if a.Action != plan.DeleteComponent && (halfway || a.can.TagDelete == registry.SupportNo) {
+	if a.Action != plan.DeleteComponent && (halfway || a.supports().TagDelete == registry.SupportNo) {
 		return a.withoutTagDelete(ctx, raw)
 	}
 	action := plan.Untag
 	if a.Action == plan.DeleteComponent {
 		action = plan.DeleteComponent
+	}
+	if status, why := a.mayAct(); status != "" {
+		return status, why, nil
 	}
 	if err := a.intend(ctx, action); err != nil {
 		return "", "", err
@@ -59,8 +62,8 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 		return a.mutator.Untag(ctx, mutate.Tag{Repository: a.name, Name: a.Tag, Digest: a.Digest, Handle: a.Handle})
 	})
 	if status == journal.Failed && unsupported && err == nil && a.Action != plan.DeleteComponent {
-		a.stopped = ""
-		if err := a.seen(ctx, &a.can.TagDelete, registry.SupportNo); err != nil {
+		a.halt = ""
+		if err := a.seen(ctx, tagDelete, registry.SupportNo); err != nil {
 			return "", "", err
 		}
 		return a.withoutTagDelete(ctx, raw)
@@ -85,7 +88,7 @@ func (a *attempt) afterUntag(ctx context.Context, acted error, raw *oci.RawManif
 	case at.Digest != "":
 		return a.movedAway(ctx, map[string]oci.Descriptor{a.Tag: at})
 	}
-	a.untagged()
+	a.untagged(a.Tag)
 	status := journal.Done
 	if errors.Is(acted, registry.ErrNotFound) {
 		status = journal.AlreadyGone
@@ -96,7 +99,7 @@ func (a *attempt) afterUntag(ctx context.Context, acted error, raw *oci.RawManif
 	if why, err := a.spared(ctx, raw); why != "" || err != nil {
 		return journal.Failed, why, err
 	}
-	return status, "", a.seen(ctx, &a.can.TagDelete, registry.SupportYes)
+	return status, "", a.seen(ctx, tagDelete, registry.SupportYes)
 }
 
 // spared checks that the manifest outlived its tag. A registry that took it
@@ -104,23 +107,23 @@ func (a *attempt) afterUntag(ctx context.Context, acted error, raw *oci.RawManif
 // was not to go, and is not asked for another untag.
 func (a *attempt) spared(ctx context.Context, raw *oci.RawManifest) (string, error) {
 	still, err := a.head(ctx, string(a.Digest))
-	if err != nil || still.Digest != "" {
+	if err != nil {
 		return "", nil // what a failed look missed, the verification finds
 	}
-	a.stopped = fmt.Sprintf("stopped after step %d: the registry deletes manifests along with tags", a.Seq)
+	if still.Digest != "" {
+		a.sparedOne()
+		return "", nil
+	}
+	a.stop(fmt.Sprintf("stopped after step %d: the registry deletes manifests along with tags", a.Seq))
 	if raw == nil {
 		return fmt.Sprintf("the registry deleted manifest %s along with the tag", a.Digest), nil
 	}
 	if err := a.intend(ctx, plan.PutManifest); err != nil {
 		return "", err
 	}
-	references := []string{string(a.Digest)}
-	for _, name := range slices.Sorted(maps.Keys(a.tags)) {
-		if a.tags[name].Digest == a.Digest {
-			references = append(references, name)
-		}
-	}
-	for _, reference := range references {
+	names := a.tagsOn(a.Digest)
+	slices.Sort(names)
+	for _, reference := range append([]string{string(a.Digest)}, names...) {
 		if at, err := a.head(ctx, reference); err == nil && at.Digest != "" {
 			continue // there, or somebody else's by now
 		}
@@ -146,6 +149,3 @@ func (a *attempt) withoutTagDelete(ctx context.Context, raw *oci.RawManifest) (j
 	}
 	return journal.Blocked, why, nil
 }
-
-// untagged drops the tag from the picture of the repository.
-func (a *attempt) untagged() { delete(a.tags, a.Tag) }

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/regkeep/regkeep/internal/event"
+	"golang.org/x/sync/errgroup"
+
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -82,7 +83,7 @@ func (r *repository) baseline(ctx context.Context, tags map[string]oci.Descripto
 // blobs level, the blobs of all of them. Where tags are deleted as components
 // no manifest is, and only the blobs level is worth reading manifests for.
 func (r *repository) behind(ctx context.Context, top oci.Descriptor, tag string) (holds, needed []oci.Digest, err error) {
-	read := r.can.ComponentDelete != registry.SupportYes || r.Verify == VerifyBlobs
+	read := !r.components() || r.Verify == VerifyBlobs
 	seen := map[oci.Digest]bool{top.Digest: true}
 	for queue := []oci.Descriptor{top}; len(queue) > 0; queue = queue[1:] {
 		next := queue[0]
@@ -126,7 +127,7 @@ func (r *repository) behind(ctx context.Context, top oci.Descriptor, tag string)
 // the tag schemes are tags, and looked at as such.
 func (r *repository) referrers(ctx context.Context, subject oci.Digest) ([]oci.Descriptor, error) {
 	lister, ok := registry.As[registry.ReferrerLister](r.reader)
-	if !ok || r.can.Referrers != registry.SupportYes {
+	if !ok || r.supports().Referrers != registry.SupportYes {
 		return nil, nil
 	}
 	var attached []oci.Descriptor
@@ -139,36 +140,40 @@ func (r *repository) referrers(ctx context.Context, subject oci.Digest) ([]oci.D
 	return attached, nil
 }
 
+// verifiedAtOnce is how many repositories are verified side by side.
+const verifiedAtOnce = 16
+
 // verify looks at everything that had to stay in every repository that the run
-// touched.
-func (e *executor) verify(ctx context.Context) ([]Verification, error) {
-	state, err := e.Journal.Replay(ctx, e.id)
-	if err != nil {
-		return nil, err
-	}
-	var all []Verification
-	for _, r := range e.split() {
-		if !slices.ContainsFunc(r.steps, func(s plan.Step) bool { return state.Acted[s.Seq] }) {
-			continue
-		}
-		var seen []Verification
-		if e.Plan.Header.Kind == "remove" {
-			seen, err = r.verifyKept(ctx)
-		} else {
-			seen, err = r.verifyRestored(ctx)
-		}
-		if err != nil {
-			return all, err
-		}
-		for _, v := range seen {
-			e.Events.Emit(event.Verified{Registry: v.Registry, Repository: v.Repository, Tag: v.Tag, OK: v.OK})
-		}
-		all = append(all, seen...)
-	}
-	slices.SortFunc(all, func(a, b Verification) int {
-		return cmp.Or(strings.Compare(a.Registry, b.Registry), strings.Compare(a.Repository, b.Repository), strings.Compare(a.Tag, b.Tag))
+// touched, and tells what it saw by registry, repository and tag.
+func (e *executor) verify(ctx context.Context, tell func(Verification)) error {
+	all := slices.DeleteFunc(e.split(), func(r *repository) bool { return !e.touched[[2]string{r.registry, r.name}] })
+	slices.SortFunc(all, func(a, b *repository) int {
+		return cmp.Or(strings.Compare(a.registry, b.registry), strings.Compare(a.name, b.name))
 	})
-	return all, nil
+	for some := range slices.Chunk(all, verifiedAtOnce) {
+		seen := make([][]Verification, len(some))
+		group, ctx := errgroup.WithContext(ctx)
+		group.SetLimit(some[0].hand.limit())
+		for i, r := range some {
+			group.Go(func() (err error) {
+				if e.Plan.Header.Kind == "remove" {
+					seen[i], err = r.verifyKept(ctx)
+				} else {
+					seen[i], err = r.verifyRestored(ctx)
+				}
+				return err
+			})
+		}
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		for _, verifications := range seen {
+			for _, v := range verifications {
+				tell(v)
+			}
+		}
+	}
+	return nil
 }
 
 func (r *repository) verifyKept(ctx context.Context) ([]Verification, error) {
@@ -181,12 +186,13 @@ func (r *repository) verifyKept(ctx context.Context) ([]Verification, error) {
 
 // verifyRestored takes what was put back for what has to be there.
 func (r *repository) verifyRestored(ctx context.Context) ([]Verification, error) {
+	state, err := r.Journal.Between(ctx, r.id, r.steps[0].Seq, r.steps[len(r.steps)-1].Seq)
+	if err != nil {
+		return nil, err
+	}
 	want := journal.Baseline{Tags: map[string]oci.Digest{}, Holds: map[oci.Digest][]oci.Digest{}}
 	for _, s := range r.steps {
-		r.mu.Lock()
-		o := r.outcomes[s.Seq]
-		r.mu.Unlock()
-		if s.Action != plan.PutTag || !o.Status.Succeeded() {
+		if s.Action != plan.PutTag || !state.Last[s.Seq].Status.Succeeded() {
 			continue
 		}
 		want.Tags[s.Tag] = s.Digest

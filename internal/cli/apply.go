@@ -165,9 +165,7 @@ func (p *program) carryOut(ctx context.Context, a *app.App, request app.ApplyReq
 	}
 	started := p.clock()
 	view := newOutcomeView(p, request.Plan)
-	if p.json() {
-		request.Outcome = view.outcome
-	}
+	view.watch(&request)
 	result, err := a.Apply(ctx, request)
 	if result.RunID == "" {
 		return err

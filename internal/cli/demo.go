@@ -108,10 +108,13 @@ func (p *program) demoPlan(ctx context.Context, a *app.App, flags policy.Flags, 
 // demoApply carries out a plan of the demonstration and shows what came of it.
 func (p *program) demoApply(ctx context.Context, a *app.App, made *plan.Stored, level app.Level) (app.Result, error) {
 	began := p.clock()
-	result, err := a.Apply(ctx, app.ApplyRequest{Plan: made, Verify: level})
+	view := newOutcomeView(p, made)
+	request := app.ApplyRequest{Plan: made, Verify: level}
+	view.watch(&request)
+	result, err := a.Apply(ctx, request)
 	p.progress.clear()
 	if result.RunID != "" {
-		err = errors.Join(newOutcomeView(p, made).finishText(result, p.clock().Sub(began)), err)
+		err = errors.Join(view.finishText(result, p.clock().Sub(began)), err)
 	}
 	return result, err
 }

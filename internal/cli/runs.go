@@ -205,3 +205,11 @@ func (p *program) showRun(r app.RunReport) error {
 	}
 	return w.Flush()
 }
+
+func tally(outcomes []journal.Outcome) map[string]int {
+	counts := map[string]int{}
+	for _, o := range outcomes {
+		counts[string(o.Status)]++
+	}
+	return counts
+}

@@ -124,10 +124,16 @@ func and(words []string) string {
 	}
 }
 
-// some joins at most three words and says how many more there are.
-func some(words []string) string {
-	if len(words) > 4 {
-		return and(append(append([]string{}, words[:3]...), fmt.Sprintf("%d more", len(words)-3)))
+// mostNamed is how many words of many are written out.
+const mostNamed = 4
+
+// some joins a few words and says how many more there are.
+func some(words []string) string { return someOf(words, len(words)) }
+
+// someOf is some of n words, of which the first few are given.
+func someOf(words []string, n int) string {
+	if n > mostNamed {
+		return and(append(append([]string{}, words[:mostNamed-1]...), fmt.Sprintf("%d more", n-mostNamed+1)))
 	}
 	return and(words)
 }

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/app"
@@ -14,16 +12,25 @@ import (
 	"github.com/regkeep/regkeep/internal/plan"
 )
 
-// outcomeView shows what came of a plan.
+// outcomeView shows what came of a plan. It is told as it happens and keeps
+// numbers, and of what went wrong as much as a person reads.
 type outcomeView struct {
-	p     *program
-	plan  *plan.Stored
-	lines *json.Encoder
-	begun bool
+	p        *program
+	plan     *plan.Stored
+	lines    *json.Encoder
+	begun    bool
+	achieved achieved
+	troubles troubles
+	broken   []app.Verification // the first of them
 }
 
 func newOutcomeView(p *program, made *plan.Stored) *outcomeView {
 	return &outcomeView{p: p, plan: made, lines: json.NewEncoder(p.t.out)}
+}
+
+// watch has the view told what comes of a request.
+func (v *outcomeView) watch(request *app.ApplyRequest) {
+	request.Outcome, request.Verified = v.outcome, v.verified
 }
 
 type runLine struct {
@@ -73,13 +80,35 @@ func (v *outcomeView) nothing() error {
 	return v.lines.Encode(applySummary{Type: "summary", Plan: v.plan.Header.ID, Outcomes: map[string]int{}})
 }
 
-// outcome writes one line as it happens.
-func (v *outcomeView) outcome(o journal.Outcome) {
-	v.begin(o.Run)
-	v.encode(outcomeLine{
-		Type: "outcome", Seq: o.Seq, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag,
-		Digest: o.Digest, Action: string(o.Action), Status: string(o.Status), Error: o.Error,
-	})
+// outcome counts one, and as JSON writes its line.
+func (v *outcomeView) outcome(s plan.Step, o journal.Outcome) {
+	if v.p.json() {
+		v.begin(o.Run)
+		v.encode(outcomeLine{
+			Type: "outcome", Seq: o.Seq, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag,
+			Digest: o.Digest, Action: string(o.Action), Status: string(o.Status), Error: o.Error,
+		})
+		return
+	}
+	if o.Status == journal.Done {
+		v.achieved.add(s)
+	}
+	if !o.Status.Succeeded() {
+		v.troubles.add(o)
+	}
+}
+
+// verified is the same for a look at what had to stay.
+func (v *outcomeView) verified(check app.Verification) {
+	switch {
+	case v.p.json():
+		v.encode(verifyLine{
+			Type: "verify", Registry: check.Registry, Repository: check.Repository, Tag: check.Tag, Digest: check.Digest,
+			OK: check.OK, Error: check.Error,
+		})
+	case !check.OK && len(v.broken) < mostTroubles:
+		v.broken = append(v.broken, check)
+	}
 }
 
 func (v *outcomeView) begin(run string) {
@@ -101,27 +130,14 @@ func (v *outcomeView) finish(result app.Result, spent time.Duration) error {
 	return v.finishText(result, spent)
 }
 
-func tally(outcomes []journal.Outcome) map[string]int {
-	counts := map[string]int{}
-	for _, o := range outcomes {
-		counts[string(o.Status)]++
-	}
-	return counts
-}
-
 func (v *outcomeView) finishJSON(result app.Result, spent time.Duration) error {
 	summary := applySummary{
-		Type: "summary", Run: result.RunID, Plan: v.plan.Header.ID, Steps: v.plan.Summary.Steps, Outcomes: tally(result.Outcomes),
+		Type: "summary", Run: result.RunID, Plan: v.plan.Header.ID, Steps: result.Steps, Outcomes: map[string]int{},
+		Verified: result.Verified, Broken: result.Broken,
 		Interrupted: result.Interrupted, Undo: result.Undo, Seconds: spent.Seconds(),
 	}
-	for _, check := range result.Verifications {
-		if summary.Verified++; !check.OK {
-			summary.Broken++
-		}
-		v.encode(verifyLine{
-			Type: "verify", Registry: check.Registry, Repository: check.Repository, Tag: check.Tag, Digest: check.Digest,
-			OK: check.OK, Error: check.Error,
-		})
+	for status, n := range result.Counts {
+		summary.Outcomes[string(status)] = n
 	}
 	return v.lines.Encode(summary)
 }
@@ -129,42 +145,36 @@ func (v *outcomeView) finishJSON(result app.Result, spent time.Duration) error {
 func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 	w := bufio.NewWriter(v.p.t.out)
 	paint := v.p.t.paint
-	v.troubles(w, result)
-	counts := tally(result.Outcomes)
-	already := counts["already-gone"] + counts["already-there"]
-	done := counts["done"] + already
+	v.troubles.write(w, paint, result.RunID)
+	already := result.Counts[journal.AlreadyGone] + result.Counts[journal.AlreadyThere]
+	done := result.Counts[journal.Done] + already
 	verb := "Removed"
 	if v.plan.Header.Kind == "restore" {
 		verb = "Put back"
 	}
-	steps := fmt.Sprintf("%d of %s", done, count(v.plan.Summary.Steps, "step"))
+	steps := fmt.Sprintf("%d of %s", done, count(result.Steps, "step"))
 	if already > 0 {
 		steps += fmt.Sprintf(", %d of them found it so already", already)
 	}
-	achieved, err := v.achieved(result.Outcomes)
-	if err != nil {
-		return err
+	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+v.achieved.String()), spent.Seconds(), steps)
+	for _, check := range v.broken {
+		fmt.Fprintf(w, "%s %s/%s: %s\n", paint.red("BROKEN"), check.Registry, check.Repository+named(check.Tag, check.Digest), check.Error)
 	}
-	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+achieved), spent.Seconds(), steps)
-	broken := 0
-	for _, check := range result.Verifications {
-		if !check.OK {
-			broken++
-			fmt.Fprintf(w, "%s %s/%s: %s\n", paint.red("BROKEN"), check.Registry, check.Repository+named(check.Tag, check.Digest), check.Error)
-		}
+	if more := result.Broken - len(v.broken); more > 0 {
+		fmt.Fprintf(w, "%s %d more\n", paint.red("BROKEN"), more)
 	}
 	switch {
-	case broken > 0:
-		fmt.Fprintf(w, "%s\n", paint.red(fmt.Sprintf("%d of %s that had to stay can no longer be pulled whole.", broken, count(len(result.Verifications), "image"))))
-	case len(result.Verifications) > 0 && v.plan.Header.Kind == "restore":
-		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: what was put back can be pulled whole (%s).", count(len(result.Verifications), "tag"))))
-	case len(result.Verifications) > 0:
-		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: %s that %s in these repositories can still be pulled.", count(len(result.Verifications), "tag"), verbStays(len(result.Verifications)))))
+	case result.Broken > 0:
+		fmt.Fprintf(w, "%s\n", paint.red(fmt.Sprintf("%d of %s that had to stay can no longer be pulled whole.", result.Broken, count(result.Verified, "image"))))
+	case result.Verified > 0 && v.plan.Header.Kind == "restore":
+		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: what was put back can be pulled whole (%s).", count(result.Verified, "tag"))))
+	case result.Verified > 0:
+		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: %s that %s in these repositories can still be pulled.", count(result.Verified, "tag"), verbStays(result.Verified))))
 	}
 	if result.Interrupted {
 		fmt.Fprintf(w, "Stopped in order. Go on with: regkeep apply --resume %s\n", result.RunID)
 	}
-	if v.plan.Header.Kind != "restore" && counts["done"] > 0 {
+	if v.plan.Header.Kind != "restore" && result.Counts[journal.Done] > 0 {
 		fmt.Fprintf(w, "%s\n", paint.faint("To put it back: regkeep undo "+result.RunID))
 	} else {
 		fmt.Fprintf(w, "%s\n", paint.faint("Run "+result.RunID))
@@ -185,70 +195,4 @@ func named(tag string, digest oci.Digest) string {
 		return ":" + tag
 	}
 	return "@" + short(digest)
-}
-
-// achieved counts what is gone, or back, in words.
-func (v *outcomeView) achieved(outcomes []journal.Outcome) (string, error) {
-	did := map[int]bool{}
-	for _, o := range outcomes {
-		did[o.Seq] = o.Status == journal.Done
-	}
-	tags, manifests, attachments := 0, 0, 0
-	for repo, err := range v.plan.Steps() {
-		if err != nil {
-			return "", err
-		}
-		for _, step := range repo.Steps {
-			if !did[step.Seq] {
-				continue
-			}
-			if step.Tag == "" {
-				manifests++
-			}
-			if step.Why == "attachment" {
-				if step.Tag == "" || step.Action == plan.DeleteComponent {
-					attachments++
-				}
-				continue
-			}
-			if step.Tag != "" {
-				tags++
-			}
-			tags += len(step.Takes)
-		}
-	}
-	what := []string{count(tags, "tag")}
-	if manifests > attachments {
-		what = append(what, count(manifests-attachments, "manifest"))
-	}
-	if attachments > 0 {
-		what = append(what, count(attachments, "attachment"))
-	}
-	return and(what), nil
-}
-
-// troubles lists what was not done, the same trouble once for all steps that
-// had it.
-func (v *outcomeView) troubles(w *bufio.Writer, result app.Result) {
-	type trouble struct{ status, message string }
-	by := map[trouble][]string{}
-	var order []trouble
-	for _, o := range result.Outcomes {
-		if o.Status.Succeeded() {
-			continue
-		}
-		t := trouble{string(o.Status), o.Error}
-		if by[t] == nil {
-			order = append(order, t)
-		}
-		by[t] = append(by[t], o.Registry+"/"+o.Repository+named(o.Tag, o.Digest))
-	}
-	for _, t := range order {
-		places := by[t]
-		slices.Sort(places)
-		fmt.Fprintf(w, "%s %s: %s\n", v.p.t.paint.yellow(t.status), some(places), orElse(strings.TrimSuffix(t.message, "."), "not done"))
-	}
-	if len(order) > 0 {
-		fmt.Fprintln(w)
-	}
 }

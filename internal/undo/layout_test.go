@@ -27,7 +27,7 @@ func TestUndoFromALayoutAfterGarbageCollection(t *testing.T) {
 	r.plan, _ = applytest.Plan(app(), r.info, gone, app().Now)
 	req := r.request(r.plan)
 	req.Archive = archive.Stack{r.state, layout}
-	if _, err := apply.Run(t.Context(), req); err != nil {
+	if _, err := applytest.Run(t.Context(), req); err != nil {
 		t.Fatal(err)
 	}
 
@@ -65,7 +65,7 @@ func TestUndoFromALayoutAfterGarbageCollection(t *testing.T) {
 	}
 	req = r.request(p)
 	req.Archive, req.Verify = archive.Stack{r.state, layout}, apply.VerifyBlobs
-	result, err := apply.Run(t.Context(), req)
+	result, err := applytest.Run(t.Context(), req)
 	if err != nil || result.Damaged {
 		t.Fatal(err, result.Verifications)
 	}

@@ -64,9 +64,9 @@ func (r *rig) request(p *plan.Plan) apply.Request {
 	}
 }
 
-func (r *rig) apply(t *testing.T, p *plan.Plan) apply.Result {
+func (r *rig) apply(t *testing.T, p *plan.Plan) applytest.Told {
 	t.Helper()
-	result, err := apply.Run(t.Context(), r.request(p))
+	result, err := applytest.Run(t.Context(), r.request(p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestCollectedBlobsAreNamed(t *testing.T) {
 	areq := r.request(late)
 	script := fault.New(fault.Fault{Op: call.Blob, Reference: string(child.Layers[0]), Kind: fault.Refuse, Err: registry.ErrNotFound})
 	areq.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: r.registry.Mutator()}
-	result, err := apply.Run(t.Context(), areq)
+	result, err := applytest.Run(t.Context(), areq)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,9 +297,8 @@ func TestFaultsOfUndo(t *testing.T) {
 			req := r.request(p)
 			script := fault.New(f)
 			script.OnCrash = r.state.Die
-			req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator())}
-			req.Repositories = 1
-			_, _ = apply.Run(t.Context(), req)
+			req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator()), Concurrency: 1}
+			_, _ = applytest.Run(t.Context(), req)
 			if len(script.Unused()) > 0 {
 				t.Fatal("the fault did not happen")
 			}
@@ -311,7 +310,7 @@ func TestFaultsOfUndo(t *testing.T) {
 						again.Resume = &run
 					}
 				}
-				if _, err := apply.Run(t.Context(), again); err != nil {
+				if _, err := applytest.Run(t.Context(), again); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -148,11 +148,26 @@ func (s *State) Finish(_ context.Context, run string, status journal.RunStatus, 
 	return s.write(Finish, func() { s.runs[run].Status, s.runs[run].Finished = status, at })
 }
 
-// Replay implements apply.Journal.
+// Replay tells where a whole run stands.
 func (s *State) Replay(_ context.Context, run string) (journal.State, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return journal.Replay(s.entries[run]), nil
+	return journal.Replay(s.Entries(run)), nil
+}
+
+// Between implements apply.Journal.
+func (s *State) Between(_ context.Context, run string, first, last int) (journal.State, error) {
+	var some []journal.Entry
+	for _, entry := range s.Entries(run) {
+		seq := 0
+		if entry.Intent != nil {
+			seq = entry.Intent.Seq
+		} else {
+			seq = entry.Outcome.Seq
+		}
+		if first <= seq && seq <= last {
+			some = append(some, entry)
+		}
+	}
+	return journal.Replay(some), nil
 }
 
 // Entries is the journal of a run.

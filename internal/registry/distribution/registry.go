@@ -43,6 +43,10 @@ func New(endpoint registry.Endpoint, opts ...wrap.Option) (*Registry, error) {
 // reader and the mutator made from it, with token requests and retries.
 func (r *Registry) Requests() int64 { return r.connection.Requests() }
 
+// Places is how many requests the registry takes at once, as far as that has
+// turned out by now.
+func (r *Registry) Places() int { return r.connection.Places() }
+
 // URL is the registry's base URL.
 func (r *Registry) URL() string { return r.connection.Base().String() }
 

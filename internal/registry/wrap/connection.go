@@ -14,6 +14,7 @@ import (
 type Connection struct {
 	base     *url.URL
 	counter  Counter
+	throttle *Throttle
 	auth     *signIn
 	reading  *http.Client
 	changing *http.Client
@@ -59,8 +60,8 @@ func Connect(endpoint registry.Endpoint, opts ...Option) (*Connection, error) {
 		wire, c.idle = transport, transport.CloseIdleConnections
 	}
 	wire = c.counter.Transport(wire)
-	wire = NewThrottle(wire, endpoint.Concurrency, endpoint.Rate)
-	wire = NewRetry(wire, waitingAt(endpoint, base, o.events))
+	c.throttle = NewThrottle(wire, endpoint.Concurrency, endpoint.Rate)
+	wire = NewRetry(c.throttle, waitingAt(endpoint, base, o.events))
 	c.auth = newSignIn(wire, base, endpoint.Credentials)
 	c.reading = &http.Client{Transport: ReadOnly(c.auth), CheckRedirect: lastResponse}
 	c.changing = &http.Client{Transport: c.auth, CheckRedirect: lastResponse}
