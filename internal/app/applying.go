@@ -1,11 +1,12 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply"
@@ -55,10 +56,6 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	whole, text, err := inMemory(request.Plan)
-	if err != nil {
-		return Result{}, err
-	}
 	content, place, err := a.archiveFor(ctx, request)
 	if err != nil {
 		return Result{}, err
@@ -86,7 +83,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		registries[o.info.Name] = given
 	}
 	result, err = apply.Run(ctx, apply.Request{
-		Plan: whole, Text: text, Registries: registries,
+		Plan: carried{request.Plan}, Registries: registries,
 		Journal: state, Locks: state, Memory: state, Archive: stack, Place: place, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
 		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Verified: request.Verified, Resume: request.Resume,
@@ -97,18 +94,25 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 	return result, resultKind(result)
 }
 
-// inMemory reads a plan for those that need it whole.
-func inMemory(p *plan.Stored) (*plan.Plan, []byte, error) {
-	in, err := p.Text()
-	if err != nil {
-		return nil, nil, err
+// carried is a plan as apply reads it.
+type carried struct{ *plan.Stored }
+
+// Whole is the header and the summary.
+func (c carried) Whole() (plan.Header, plan.Summary) { return c.Header, c.Summary }
+
+// Repositories yields those in which something changes. Their verdicts are read
+// only where tags are deleted as components.
+func (c carried) Repositories() iter.Seq2[*plan.Repository, error] {
+	if !slices.ContainsFunc(c.Header.Registries, func(info registry.Info) bool { return info.Capabilities.ComponentDelete == registry.SupportYes }) {
+		return c.Steps()
 	}
-	text, err := io.ReadAll(in)
-	if err = errors.Join(err, in.Close()); err != nil {
-		return nil, nil, err
+	return func(yield func(*plan.Repository, error) bool) {
+		for repo, err := range c.Stored.Repositories() {
+			if (err != nil || len(repo.Steps) > 0) && !yield(repo, err) {
+				return
+			}
+		}
 	}
-	whole, err := plan.Read(bytes.NewReader(text))
-	return whole, text, err
 }
 
 // fresh refuses an old plan before anything is asked of a registry or a
@@ -175,7 +179,6 @@ func (a *App) Resumable(ctx context.Context, id string) (ApplyRequest, error) {
 // planOf is the plan of a run as the state keeps it.
 func planOf(ctx context.Context, state *store.Store, run string) (*plan.Stored, error) {
 	return openPlan("the plan of run "+run, func() (io.ReadCloser, error) {
-		text, err := state.PlanText(ctx, run)
-		return io.NopCloser(bytes.NewReader(text)), err
+		return state.PlanText(ctx, run)
 	})
 }

@@ -125,7 +125,7 @@ func (a *App) remember(ctx context.Context, state *store.Store, wanted UndoReque
 	if err != nil {
 		return "", err
 	}
-	if request.Plan, _, err = inMemory(removed); err != nil {
+	if request.Plan, err = wholePlan(removed); err != nil {
 		return "", err
 	}
 	if request.State, err = state.Replay(ctx, run.ID); err != nil {
@@ -155,4 +155,14 @@ func (a *App) reopenFor(ctx context.Context, request *undo.Request) (*session, e
 		request.Readers[o.info.Name] = o.reader
 	}
 	return s, nil
+}
+
+// wholePlan reads a plan for those that need it whole.
+func wholePlan(p *plan.Stored) (*plan.Plan, error) {
+	text, err := p.Text()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := plan.Read(text)
+	return whole, errors.Join(err, text.Close())
 }

@@ -55,10 +55,7 @@ const (
 
 // Request is one plan to be carried out.
 type Request struct {
-	Plan *plan.Plan
-	// Text is the plan as it was saved. It is kept with the run, so that a
-	// resume needs no file.
-	Text       []byte
+	Plan       Plan
 	Registries map[string]Registry // by registry.Info.Name
 	Journal    Journal
 	Locks      Locker
@@ -81,9 +78,9 @@ type Request struct {
 	Verify Level         // "": manifests
 
 	Events event.Handler
-	// Outcome is called as outcomes happen, one at a time, first with those of
-	// an earlier process of the run. Verified is called after all of them, by
-	// registry, repository and tag. Both may be nil.
+	// Outcome is called as outcomes happen, one at a time, also with those of an
+	// earlier process of the run. Verified is called after all of them, in the
+	// order of the plan's repositories and by tag. Both may be nil.
 	Outcome  func(plan.Step, journal.Outcome)
 	Verified func(Verification)
 	// Resume continues this run, which must be of the same plan.

@@ -252,7 +252,7 @@ func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManife
 
 // info is the registry as the plan has it.
 func (r *repository) info() registry.Info {
-	for _, info := range r.Plan.Header.Registries {
+	for _, info := range r.header.Registries {
 		if info.Name == r.registry {
 			return info
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 const (
@@ -24,7 +25,7 @@ var kinds = map[string][]plan.Action{
 
 // check refuses a plan as a whole, before anything is done.
 func check(req *Request) error {
-	header := &req.Plan.Header
+	header, summary := req.Plan.Whole()
 	actions, known := kinds[header.Kind]
 	switch {
 	case header.Version != plan.Version:
@@ -32,25 +33,51 @@ func check(req *Request) error {
 	case !known:
 		return fmt.Errorf("%w: plan %s is of kind %q, expected remove or restore", ErrPlan, header.ID, header.Kind)
 	}
-	if err := checkAge(header, req.Now(), req.MaxAge); err != nil {
+	if err := checkAge(&header, req.Now(), req.MaxAge); err != nil {
 		return err
 	}
-	for i, s := range req.Plan.Steps {
-		where := fmt.Sprintf("plan %s, step %d", header.ID, s.Seq)
-		switch {
-		case s.Seq != i+1:
-			return fmt.Errorf("%w: plan %s: step %d stands at place %d", ErrPlan, header.ID, s.Seq, i+1)
-		case !slices.Contains(actions, s.Action):
-			return fmt.Errorf("%w: %s: a plan of kind %s cannot %q", ErrPlan, where, header.Kind, s.Action)
-		case s.Digest == "":
-			return fmt.Errorf("%w: %s names no digest", ErrPlan, where)
-		case s.Repository == "":
-			return fmt.Errorf("%w: %s names no repository", ErrPlan, where)
-		case (s.Tag == "") == slices.Contains([]plan.Action{plan.Untag, plan.DeleteComponent, plan.OverwriteTag, plan.PutTag}, s.Action):
-			return fmt.Errorf("%w: %s: action %q with tag %q", ErrPlan, where, s.Action, s.Tag)
+	seq := 0
+	seen := map[[2]string]bool{}
+	for repo, err := range req.Plan.Repositories() {
+		if err != nil {
+			return fmt.Errorf("%w: plan %s: %w", ErrPlan, header.ID, err)
+		}
+		key := [2]string{repo.Registry, repo.Repository}
+		if seen[key] {
+			return fmt.Errorf("%w: plan %s: %s/%s comes twice", ErrPlan, header.ID, repo.Registry, repo.Repository)
+		}
+		seen[key] = true
+		for i := range repo.Steps {
+			if seq++; repo.Steps[i].Seq != seq {
+				return fmt.Errorf("%w: plan %s: step %d stands at place %d", ErrPlan, header.ID, repo.Steps[i].Seq, seq)
+			}
+			if err := checkStep(&header, &repo.Steps[i], actions); err != nil {
+				return err
+			}
+			if err := checkRegistry(req, &header, &repo.Steps[i]); err != nil {
+				return err
+			}
 		}
 	}
-	return checkRegistries(req)
+	if seq != summary.Steps {
+		return fmt.Errorf("%w: plan %s has %d steps, its summary says %d", ErrPlan, header.ID, seq, summary.Steps)
+	}
+	return nil
+}
+
+func checkStep(header *plan.Header, s *plan.Step, actions []plan.Action) error {
+	where := fmt.Sprintf("plan %s, step %d", header.ID, s.Seq)
+	switch {
+	case !slices.Contains(actions, s.Action):
+		return fmt.Errorf("%w: %s: a plan of kind %s cannot %q", ErrPlan, where, header.Kind, s.Action)
+	case s.Digest == "":
+		return fmt.Errorf("%w: %s names no digest", ErrPlan, where)
+	case s.Repository == "":
+		return fmt.Errorf("%w: %s names no repository", ErrPlan, where)
+	case (s.Tag == "") == slices.Contains([]plan.Action{plan.Untag, plan.DeleteComponent, plan.OverwriteTag, plan.PutTag}, s.Action):
+		return fmt.Errorf("%w: %s: action %q with tag %q", ErrPlan, where, s.Action, s.Tag)
+	}
+	return nil
 }
 
 func checkAge(header *plan.Header, now time.Time, most time.Duration) error {
@@ -71,33 +98,28 @@ func checkAge(header *plan.Header, now time.Time, most time.Duration) error {
 	return nil
 }
 
-// checkRegistries refuses a plan for a registry that is not at hand, or that
-// is another one under the same name.
-func checkRegistries(req *Request) error {
-	urls := map[string]string{}
-	for _, info := range req.Plan.Header.Registries {
-		urls[info.Name] = info.URL
+// checkRegistry refuses a step for a registry that is not at hand, or that is
+// another one under the same name.
+func checkRegistry(req *Request, header *plan.Header, s *plan.Step) error {
+	at := slices.IndexFunc(header.Registries, func(info registry.Info) bool { return info.Name == s.Registry })
+	if at < 0 {
+		return fmt.Errorf("%w: plan %s, step %d is for %q, which the plan's first line does not name", ErrForeign, header.ID, s.Seq, s.Registry)
 	}
-	for _, s := range req.Plan.Steps {
-		url, named := urls[s.Registry]
-		given, ready := req.Registries[s.Registry]
-		switch {
-		case !named:
-			return fmt.Errorf("%w: plan %s, step %d is for %q, which the plan's first line does not name", ErrForeign, req.Plan.Header.ID, s.Seq, s.Registry)
-		case !ready || given.Reader == nil || given.Mutator == nil:
-			return fmt.Errorf("%w: plan %s is for %s, which is not among the registries of this command", ErrForeign, req.Plan.Header.ID, s.Registry)
-		case url != "" && given.URL != "" && url != given.URL:
-			return fmt.Errorf("%w: plan %s was made for %s at %s, and here it is at %s", ErrForeign, req.Plan.Header.ID, s.Registry, url, given.URL)
-		}
+	url := header.Registries[at].URL
+	switch given, ready := req.Registries[s.Registry]; {
+	case !ready || given.Reader == nil || given.Mutator == nil:
+		return fmt.Errorf("%w: plan %s is for %s, which is not among the registries of this command", ErrForeign, header.ID, s.Registry)
+	case url != "" && given.URL != "" && url != given.URL:
+		return fmt.Errorf("%w: plan %s was made for %s at %s, and here it is at %s", ErrForeign, header.ID, s.Registry, url, given.URL)
 	}
 	return nil
 }
 
 // lockKeys lists what to lock, each once and sorted, so that two runs with
 // several registries cannot wait for each other.
-func lockKeys(p *plan.Plan) []string {
+func lockKeys(header *plan.Header) []string {
 	var keys []string
-	for _, info := range p.Header.Registries {
+	for _, info := range header.Registries {
 		if info.URL != "" {
 			keys = append(keys, info.URL)
 		} else {

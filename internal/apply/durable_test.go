@@ -71,7 +71,7 @@ func TestIntentsAreInTheFileBeforeTheEffect(t *testing.T) {
 		}
 	}
 	result, err := applytest.Run(t.Context(), apply.Request{
-		Plan: p, Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
+		Plan: applytest.InMemory{Plan: p}, Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
 		Now: (&clock{now: w.Now}).Now, Registries: map[string]apply.Registry{host: given},
 	})
 	if err != nil {

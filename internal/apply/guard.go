@@ -71,7 +71,8 @@ func (r *repository) mayRead() bool {
 // foreseen says whether a tag is as the plan saw it, which then has taken into
 // account what it leads to. It is asked only where reading has a price.
 func (r *repository) foreseen(tag string, at oci.Digest) bool {
-	return r.components() && r.executor.foreseen(r.registry, r.name, tag, at)
+	planned, known := r.planned[tag]
+	return known && planned == at
 }
 
 // components says whether tags are deleted as components here and manifests

@@ -62,7 +62,7 @@ func child(ctx context.Context, file string) error {
 		return err
 	}
 	req := apply.Request{
-		Plan: &p, Text: text, Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
+		Plan: applytest.InMemory{Plan: &p}, Journal: state, Locks: state, Memory: state, Archive: archive.Stack{state}, Contents: state,
 		Now: (&clock{now: p.Header.Created}).Now, Registries: map[string]apply.Registry{host: given},
 	}
 	runs, err := state.Runs(ctx)

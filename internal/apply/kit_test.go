@@ -72,7 +72,7 @@ func newRig(t testing.TB, w *world.World, remove applytest.Remove, options memor
 // request is the plan with nothing in its way.
 func (r *rig) request() apply.Request {
 	return apply.Request{
-		Plan: r.plan, Text: []byte("plan"), Journal: r.state, Locks: r.state, Memory: r.state, Archive: r.state,
+		Plan: applytest.InMemory{Plan: r.plan}, Journal: r.state, Locks: r.state, Memory: r.state, Archive: r.state,
 		Now: r.clock.Now, Sleep: r.clock.Sleep,
 		Registries: map[string]apply.Registry{r.info.Name: r.given(r.registry.Reader(), r.registry.Mutator())},
 	}

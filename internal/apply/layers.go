@@ -18,7 +18,7 @@ import (
 // as far as the plan put them so; attachments also wait for their subject one
 // by one (see follows).
 func (r *repository) layers(open []plan.Step) [][]plan.Step {
-	if r.Plan.Header.Kind != "remove" {
+	if r.header.Kind != "remove" {
 		return slices.Collect(slices.Chunk(open, 1))
 	}
 	var all [][]plan.Step

@@ -137,7 +137,7 @@ func (l *life) carryOut(t *testing.T, p *plan.Plan, check func(t *testing.T, wha
 	for process := range mishaps + 3 {
 		l.state.Restart()
 		req := l.request()
-		req.Plan = p
+		req.Plan = applytest.InMemory{Plan: p}
 		kept := l.open()
 		if kept != nil {
 			req.Archive, req.Place = archive.Stack{l.state, kept}, "somewhere"

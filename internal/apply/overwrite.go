@@ -20,7 +20,7 @@ var emptyConfig = []byte("{}")
 // deleted by digest, it takes the tag along and leaves the image. It follows
 // from the plan and the step alone, so that a resumed run knows its own.
 func (r *repository) placeholder(s plan.Step) oci.RawManifest {
-	return r.disposable(fmt.Sprintf("%s/%s/%d", r.Plan.Header.ID, r.Plan.Summary.Hash, s.Seq))
+	return r.disposable(fmt.Sprintf("%s/%s/%d", r.header.ID, r.summary.Hash, s.Seq))
 }
 
 func (r *repository) disposable(purpose string) oci.RawManifest {
@@ -99,7 +99,7 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 // some registries overwriting the only tag of an image destroys it at once
 // (zot), on others the tag outlives the placeholder (go-containerregistry).
 func (r *repository) proveOverwrite(ctx context.Context) error {
-	tag := "regkeep-probe-" + oci.FromBytes([]byte(r.Plan.Summary.Hash+r.name)).Short()
+	tag := "regkeep-probe-" + oci.FromBytes([]byte(r.summary.Hash+r.name)).Short()
 	first, second := r.disposable("probe 1 of "+tag), r.disposable("probe 2 of "+tag)
 	defer func() {
 		// Whatever the proof showed, nothing of it is left where deletes work.

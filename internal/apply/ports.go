@@ -3,13 +3,28 @@ package apply
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/archive"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
 )
+
+// Plan is what is carried out. It lies somewhere and is read in pieces, more
+// than once: to check it, to carry it out, and to know what to verify.
+type Plan interface {
+	Whole() (plan.Header, plan.Summary)
+	// Repositories yields those in which something changes, each once, with the
+	// steps in their order. Verdicts are needed where tags are deleted as
+	// components. An error ends it.
+	Repositories() iter.Seq2[*plan.Repository, error]
+	// Text opens the plan as it was saved. It is kept with the run, so that a
+	// resume needs no file.
+	Text() (io.ReadCloser, error)
+}
 
 // Journal records a run. Every method that writes returns only when the record
 // is on disk; an error means that it may not be, and the run stops before the
@@ -17,7 +32,7 @@ import (
 // share one write.
 type Journal interface {
 	// Begin is called once per run, before anything else of it; never on resume.
-	Begin(ctx context.Context, run journal.Run, planText []byte) error
+	Begin(ctx context.Context, run journal.Run, planText func() (io.ReadCloser, error)) error
 	// Intend is called before each effect.
 	Intend(ctx context.Context, intent journal.Intent) error
 	// Record is called once a step has an outcome.

@@ -60,7 +60,7 @@ func TestRealRegistries(t *testing.T) {
 				state := applytest.NewState(applytest.Failure{})
 				clock := &clock{now: w.Now}
 				result, err := applytest.Run(t.Context(), apply.Request{
-					Plan: p, Journal: state, Locks: state, Memory: state, Archive: state, Now: clock.Now, Sleep: clock.Sleep,
+					Plan: applytest.InMemory{Plan: p}, Journal: state, Locks: state, Memory: state, Archive: state, Now: clock.Now, Sleep: clock.Sleep,
 					Verify: apply.VerifyBlobs, Registries: map[string]apply.Registry{host: given},
 				})
 				if err != nil {

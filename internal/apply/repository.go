@@ -26,19 +26,26 @@ type repository struct {
 	mutator  mutate.Mutator
 	hand     *hand
 	steps    []plan.Step
-	state    journal.State // of the steps, before this process did anything
+	state    journal.State         // of the steps, before this process did anything
+	planned  map[string]oci.Digest // tags as the plan saw them, where that saves reading
 
 	listing  sync.Mutex // one listing at a time, and nobody passes it
 	learning sync.Mutex // capabilities are written down one after the other
 }
 
-func newRepository(e *executor, registryName, name string) *repository {
-	given := e.Registries[registryName]
+func newRepository(e *executor, from *plan.Repository) *repository {
+	given := e.Registries[from.Registry]
 	r := &repository{
-		executor: e, picture: newPicture(), registry: registryName, name: name,
-		reader: given.Reader, mutator: given.Mutator, hand: e.hands[registryName], state: journal.Replay(nil),
+		executor: e, picture: newPicture(), registry: from.Registry, name: from.Repository, steps: from.Steps,
+		reader: given.Reader, mutator: given.Mutator, hand: e.hands[from.Registry], state: journal.Replay(nil),
 	}
 	r.can = r.info().Capabilities
+	if r.components() {
+		r.planned = make(map[string]oci.Digest, len(from.Verdicts))
+		for i := range from.Verdicts {
+			r.planned[from.Verdicts[i].Tag] = from.Verdicts[i].Digest
+		}
+	}
 	return r
 }
 
@@ -66,7 +73,7 @@ func (r *repository) run(ctx context.Context) error {
 	if len(open) == 0 || ctx.Err() != nil {
 		return nil
 	}
-	if r.Plan.Header.Kind == "remove" {
+	if r.header.Kind == "remove" {
 		if err := r.prepare(ctx, open); err != nil {
 			if ctx.Err() != nil {
 				return nil

@@ -15,7 +15,6 @@ import (
 
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/journal"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
 )
@@ -33,8 +32,10 @@ const (
 // executor is one run.
 type executor struct {
 	*Request
-	id    string
-	hands map[string]*hand // by registry
+	header  plan.Header
+	summary plan.Summary
+	id      string
+	hands   map[string]*hand // by registry
 
 	// holdings are the holding repositories by registry, name and time.
 	holdings sync.Map
@@ -44,7 +45,6 @@ type executor struct {
 	told    int
 	touched map[[2]string]bool // repositories that had an intent in this run
 	failure error              // nothing can be written down any more
-	planned map[[2]string]map[string]oci.Digest
 }
 
 // Run carries out a plan. The error says that the plan was refused as a whole
@@ -59,19 +59,21 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	if err := check(&req); err != nil {
 		return Result{}, err
 	}
-	for _, key := range lockKeys(req.Plan) {
+	e := &executor{Request: &req, counts: map[journal.Status]int{}, touched: map[[2]string]bool{}}
+	e.header, e.summary = req.Plan.Whole()
+	e.hands = hands(&req, &e.header)
+	for _, key := range lockKeys(&e.header) {
 		release, err := req.Locks.Lock(key)
 		if err != nil {
 			return Result{}, fmt.Errorf("%s: %w", key, err)
 		}
 		defer release()
 	}
-	e := &executor{Request: &req, counts: map[journal.Status]int{}, touched: map[[2]string]bool{}, hands: hands(&req)}
 	if err := e.begin(ctx); err != nil {
 		return Result{}, err
 	}
 	runErr := e.repositories(ctx)
-	result := Result{RunID: e.id, Steps: len(req.Plan.Steps), Counts: e.counts, Interrupted: ctx.Err() != nil && e.told < len(req.Plan.Steps)}
+	result := Result{RunID: e.id, Steps: e.summary.Steps, Counts: e.counts, Interrupted: ctx.Err() != nil && e.told < e.summary.Steps}
 	if !result.Interrupted && runErr == nil {
 		runErr = e.conclude(ctx, &result)
 	}
@@ -104,7 +106,7 @@ func (e *executor) conclude(ctx context.Context, result *Result) error {
 		result.Interrupted = true
 		return nil
 	}
-	if result.Damaged && e.Plan.Header.Kind == "remove" {
+	if result.Damaged && e.header.Kind == "remove" {
 		result.Undo = "regkeep undo " + e.id
 	}
 	return err
@@ -133,9 +135,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // hands says how much may be under way on each registry.
-func hands(req *Request) map[string]*hand {
+func hands(req *Request, header *plan.Header) map[string]*hand {
 	all := map[string]*hand{}
-	for _, info := range req.Plan.Header.Registries {
+	for _, info := range header.Registries {
 		given := req.Registries[info.Name]
 		h := &hand{most: cmp.Or(given.Concurrency, defaultConcurrency), places: given.Places}
 		if info.Capabilities.ComponentDelete == registry.SupportYes {
@@ -148,9 +150,9 @@ func hands(req *Request) map[string]*hand {
 
 // begin starts a run, or goes on with the one to be resumed.
 func (e *executor) begin(ctx context.Context) error {
-	header := &e.Plan.Header
+	header := &e.header
 	if e.Resume != nil {
-		if e.Resume.PlanHash != e.Plan.Summary.Hash || e.Resume.PlanID != header.ID {
+		if e.Resume.PlanHash != e.summary.Hash || e.Resume.PlanID != header.ID {
 			return fmt.Errorf("%w: run %s carried out plan %s, not plan %s", ErrPlan, e.Resume.ID, e.Resume.PlanID, header.ID)
 		}
 		e.id = e.Resume.ID
@@ -159,13 +161,13 @@ func (e *executor) begin(ctx context.Context) error {
 	now := e.Now()
 	e.id = runID(now)
 	run := journal.Run{
-		ID: e.id, PlanID: header.ID, PlanHash: e.Plan.Summary.Hash, Kind: header.Kind,
+		ID: e.id, PlanID: header.ID, PlanHash: e.summary.Hash, Kind: header.Kind,
 		Undoes: header.Run, Tool: e.Tool, Archive: e.Place, Started: now, Status: journal.Running,
 	}
 	for _, info := range header.Registries {
 		run.Registries = append(run.Registries, info.Name)
 	}
-	return e.Journal.Begin(ctx, run, e.Text)
+	return e.Journal.Begin(ctx, run, e.Plan.Text)
 }
 
 // runID sorts by time and is easy to tell apart by its end.
@@ -175,13 +177,23 @@ func runID(now time.Time) string {
 	return now.UTC().Format("20060102T150405Z") + "-" + hex.EncodeToString(random[:])
 }
 
-// repositories works on the repositories of the plan side by side. It returns
-// an error only when the journal or the archive failed.
+// repositories works on the repositories of the plan side by side, as they are
+// read. It returns an error only when the journal or the archive failed, or the
+// plan could not be read on.
 func (e *executor) repositories(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	bound := semaphore.NewWeighted(mostSteps)
-	for _, r := range e.split() {
-		// Alone: whoever may send one request at a time.
+	var unread error
+	for repo, err := range e.Plan.Repositories() {
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			unread = fmt.Errorf("plan %s cannot be read on, so nothing more is begun: %w", e.header.ID, err)
+			break
+		}
+		r := newRepository(e, repo)
+		// Where requests go one by one, so do repositories.
 		weight := max(int64(len(r.steps)), mostSteps/int64(r.hand.most))
 		weight = min(weight, mostSteps)
 		if bound.Acquire(ctx, weight) != nil {
@@ -192,24 +204,7 @@ func (e *executor) repositories(ctx context.Context) error {
 			return r.run(ctx)
 		})
 	}
-	return group.Wait()
-}
-
-// split groups the steps by repository, each group in the order of the plan.
-func (e *executor) split() []*repository {
-	var all []*repository
-	byName := map[[2]string]*repository{}
-	for _, s := range e.Plan.Steps {
-		key := [2]string{s.Registry, s.Repository}
-		r := byName[key]
-		if r == nil {
-			r = newRepository(e, s.Registry, s.Repository)
-			byName[key] = r
-			all = append(all, r)
-		}
-		r.steps = append(r.steps, s)
-	}
-	return all
+	return errors.Join(group.Wait(), unread)
 }
 
 // touch notes that a repository had an intent, so that it is verified.
@@ -258,25 +253,6 @@ func (e *executor) tell(s plan.Step, o journal.Outcome) {
 		e.Outcome(s, o)
 	}
 	e.Events.Emit(event.StepFinished{
-		Seq: o.Seq, Of: len(e.Plan.Steps), Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Status: string(o.Status),
+		Seq: o.Seq, Of: e.summary.Steps, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Status: string(o.Status),
 	})
-}
-
-// foreseen says whether a tag is as the plan saw it.
-func (e *executor) foreseen(registryName, repository, tag string, at oci.Digest) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.planned == nil {
-		e.planned = map[[2]string]map[string]oci.Digest{}
-		for i := range e.Plan.Verdicts {
-			v := &e.Plan.Verdicts[i]
-			key := [2]string{v.Registry, v.Repository}
-			if e.planned[key] == nil {
-				e.planned[key] = map[string]oci.Digest{}
-			}
-			e.planned[key][v.Tag] = v.Digest
-		}
-	}
-	planned, known := e.planned[[2]string{registryName, repository}][tag]
-	return known && planned == at
 }

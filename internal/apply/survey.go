@@ -145,10 +145,11 @@ func (r *repository) readLists(ctx context.Context, stay map[string]oci.Descript
 	})
 }
 
-// each runs f for 0 to n-1, as many at once as steps may be under way.
+// each runs f, which only looks, for 0 to n-1, as many at once as requests may
+// be in flight.
 func (r *repository) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.hand.limit())
+	group.SetLimit(r.hand.most)
 	for i := range n {
 		group.Go(func() error { return f(ctx, i) })
 	}

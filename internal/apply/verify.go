@@ -1,13 +1,11 @@
 package apply
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -144,33 +142,49 @@ func (r *repository) referrers(ctx context.Context, subject oci.Digest) ([]oci.D
 const verifiedAtOnce = 16
 
 // verify looks at everything that had to stay in every repository that the run
-// touched, and tells what it saw by registry, repository and tag.
+// touched, and tells what it saw in the order of the plan's repositories and by
+// tag.
 func (e *executor) verify(ctx context.Context, tell func(Verification)) error {
-	all := slices.DeleteFunc(e.split(), func(r *repository) bool { return !e.touched[[2]string{r.registry, r.name}] })
-	slices.SortFunc(all, func(a, b *repository) int {
-		return cmp.Or(strings.Compare(a.registry, b.registry), strings.Compare(a.name, b.name))
-	})
-	for some := range slices.Chunk(all, verifiedAtOnce) {
-		seen := make([][]Verification, len(some))
-		group, ctx := errgroup.WithContext(ctx)
-		group.SetLimit(some[0].hand.limit())
-		for i, r := range some {
-			group.Go(func() (err error) {
-				if e.Plan.Header.Kind == "remove" {
-					seen[i], err = r.verifyKept(ctx)
-				} else {
-					seen[i], err = r.verifyRestored(ctx)
-				}
+	var some []*repository
+	for repo, err := range e.Plan.Repositories() {
+		if err != nil {
+			return fmt.Errorf("plan %s cannot be read again, so what stays was not looked at: %w", e.header.ID, err)
+		}
+		if !e.touched[[2]string{repo.Registry, repo.Repository}] {
+			continue
+		}
+		if some = append(some, newRepository(e, repo)); len(some) == verifiedAtOnce {
+			if err := e.verifySome(ctx, some, tell); err != nil {
 				return err
-			})
-		}
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		for _, verifications := range seen {
-			for _, v := range verifications {
-				tell(v)
 			}
+			some = nil
+		}
+	}
+	return e.verifySome(ctx, some, tell)
+}
+
+func (e *executor) verifySome(ctx context.Context, some []*repository, tell func(Verification)) error {
+	seen := make([][]Verification, len(some))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, r := range some {
+		if i == 0 {
+			group.SetLimit(r.hand.most)
+		}
+		group.Go(func() (err error) {
+			if e.header.Kind == "remove" {
+				seen[i], err = r.verifyKept(ctx)
+			} else {
+				seen[i], err = r.verifyRestored(ctx)
+			}
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for _, verifications := range seen {
+		for _, v := range verifications {
+			tell(v)
 		}
 	}
 	return nil

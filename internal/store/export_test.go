@@ -74,3 +74,11 @@ func (s *Store) AwaitQueue(n int) {
 		runtime.Gosched()
 	}
 }
+
+// PutPlanInRow writes a plan in the way of versions before plan_texts.
+func (s *Store) PutPlanInRow(t *testing.T, run, text string) {
+	t.Helper()
+	if err := s.exec(t.Context(), `UPDATE runs SET plan = $1 WHERE id = $2`, []byte(text), run); err != nil {
+		t.Fatal(err)
+	}
+}

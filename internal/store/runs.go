@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -13,18 +14,20 @@ import (
 )
 
 // Begin records a run with the whole text of its plan.
-func (s *Store) Begin(ctx context.Context, run journal.Run, planText []byte) error {
+func (s *Store) Begin(ctx context.Context, run journal.Run, planText func() (io.ReadCloser, error)) error {
 	registries, err := json.Marshal(run.Registries)
 	if err != nil {
 		return err
 	}
-	if planText == nil {
-		planText = []byte{}
-	}
-	return s.exec(ctx, `INSERT INTO runs (id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status, plan, archive)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, $10, $11)`,
-		run.ID, run.PlanID, run.PlanHash, run.Kind, string(registries), run.Undoes, run.Tool,
-		micros(run.Started), string(journal.Running), planText, run.Archive)
+	return s.update(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO runs (id, plan_id, plan_hash, kind, registries, undoes, tool, started, finished, status, plan, archive)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9, x'', $10)`,
+			run.ID, run.PlanID, run.PlanHash, run.Kind, string(registries), run.Undoes, run.Tool,
+			micros(run.Started), string(journal.Running), run.Archive); err != nil {
+			return err
+		}
+		return keepText(ctx, tx, run.ID, planText)
+	})
 }
 
 const entry = `INSERT INTO entries (run, seq, outcome, registry, repository, tag, digest, action, status, error, at)
@@ -122,16 +125,6 @@ func (s *Store) Runs(ctx context.Context) ([]journal.Run, error) {
 		runs = append(runs, run)
 	}
 	return runs, translate(s.path, rows.Err())
-}
-
-// PlanText is the plan of a run as it was saved.
-func (s *Store) PlanText(ctx context.Context, id string) ([]byte, error) {
-	var text []byte
-	err := s.read.QueryRowContext(ctx, `SELECT plan FROM runs WHERE id = $1`, id).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fmt.Errorf("run %q: %w; `regkeep runs` lists them", id, ErrNoRun)
-	}
-	return text, translate(s.path, err)
 }
 
 // Removals counts what the last n finished runs removed from a registry, the

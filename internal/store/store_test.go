@@ -46,7 +46,7 @@ func TestJournalReplaysWhatWasWritten(t *testing.T) {
 		ID: "r1", PlanID: "p1", PlanHash: "abc", Kind: "remove", Registries: []string{"a.example", "b.example"},
 		Tool: "regkeep 1", Started: t0, Status: journal.Running,
 	}
-	check(t, s.Begin(ctx, run, []byte("plan text\n")))
+	check(t, s.Begin(ctx, run, opener("plan text\n")))
 	intend := func(seq int) {
 		check(t, s.Intend(ctx, journal.Intent{Run: "r1", Seq: seq, Action: plan.Untag, At: t0}))
 	}
@@ -85,9 +85,7 @@ func TestJournalReplaysWhatWasWritten(t *testing.T) {
 	if diff := cmp.Diff(run, got); diff != "" {
 		t.Error(diff)
 	}
-	text, err := s.PlanText(ctx, "r1")
-	check(t, err)
-	if string(text) != "plan text\n" {
+	if text := planText(t, s, "r1"); text != "plan text\n" {
 		t.Errorf("plan text %q", text)
 	}
 	check(t, s.Finish(ctx, "r1", journal.Completed, t0.Add(time.Hour)))

@@ -58,7 +58,7 @@ func remove(t *testing.T, w *world.World, tags applytest.Remove, options memory.
 
 func (r *rig) request(p *plan.Plan) apply.Request {
 	return apply.Request{
-		Plan: p, Journal: r.state, Locks: r.state, Memory: r.state, Archive: r.state,
+		Plan: applytest.InMemory{Plan: p}, Journal: r.state, Locks: r.state, Memory: r.state, Archive: r.state,
 		Now: func() time.Time { return r.now }, Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Registries: map[string]apply.Registry{r.info.Name: {Reader: r.registry.Reader(), Mutator: r.registry.Mutator()}},
 	}

@@ -68,7 +68,6 @@ type State struct {
 	learned   map[[2]string]registry.Capabilities
 	archived  map[string]map[int]archive.Entry
 	locked    map[string]bool
-	Texts     map[string][]byte
 }
 
 // NewState is an empty state in which one write fails; the zero Failure is
@@ -77,7 +76,7 @@ func NewState(failure Failure) *State {
 	return &State{
 		failure: failure, counts: map[Write]int{}, runs: map[string]*journal.Run{}, entries: map[string][]journal.Entry{},
 		baselines: map[[3]string]journal.Baseline{}, learned: map[[2]string]registry.Capabilities{},
-		archived: map[string]map[int]archive.Entry{}, locked: map[string]bool{}, Texts: map[string][]byte{},
+		archived: map[string]map[int]archive.Entry{}, locked: map[string]bool{},
 	}
 }
 
@@ -129,8 +128,8 @@ func (s *State) write(w Write, effect func()) error {
 }
 
 // Begin implements apply.Journal.
-func (s *State) Begin(_ context.Context, run journal.Run, text []byte) error {
-	return s.write(Begin, func() { s.runs[run.ID], s.Texts[run.ID] = &run, text })
+func (s *State) Begin(_ context.Context, run journal.Run, _ func() (io.ReadCloser, error)) error {
+	return s.write(Begin, func() { s.runs[run.ID] = &run })
 }
 
 // Intend implements apply.Journal.
