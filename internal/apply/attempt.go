@@ -25,6 +25,8 @@ type attempt struct {
 	place    int             // among these
 	resumed  bool            // an earlier process wrote an intent, and nobody knows what became of it
 	intended bool            // it, or this one
+	looked   time.Time       // when the look at the target began
+	again    bool            // it is the second one
 	halt     string          // why nothing more is tried in the repository after this step
 }
 
@@ -273,6 +275,18 @@ func (a *attempt) content() Archive {
 		return a.Archive
 	}
 	return archive.Stack{a.Archive, a.holding(a.Quarantine, "")}
+}
+
+// stale says whether the look at the target has grown old while the image was
+// archived or steps in front had to look: then the step looks again, once, for
+// by then the archive has the image and nobody is in front.
+func (a *attempt) stale() bool {
+	a.turns.await(a.place)
+	if a.again || a.Now().Sub(a.looked) < fresh {
+		return false
+	}
+	a.again = true
+	return true
 }
 
 // mayAct is asked right before the first effect of a step that looked and found

@@ -66,6 +66,11 @@ func (a *attempt) tagsOfStep(ctx context.Context) (sight, error) {
 // deleteManifest deletes by digest, which takes every tag on it along: so
 // every tag must be one that the plan takes.
 func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, error) {
+	a.looked = a.Now()
+	if err := a.refresh(ctx); err != nil {
+		a.stop(err.Error())
+		return journal.Refused, err.Error(), nil
+	}
 	if a.waits() {
 		return postponed, "", nil
 	}
@@ -94,6 +99,9 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	}
 	if status, why, err := a.follows(ctx, raw); status != "" || err != nil {
 		return status, why, err
+	}
+	if a.stale() {
+		return a.deleteManifest(ctx)
 	}
 	if status, why := a.mayAct(); status != "" {
 		return status, why, nil

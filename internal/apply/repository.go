@@ -186,10 +186,6 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 	}()
 	switch s.Action {
 	case plan.DeleteManifest:
-		if err := r.refresh(work); err != nil {
-			r.stop(err.Error())
-			return journal.Refused, err.Error(), nil
-		}
 		return a.deleteManifest(work)
 	case plan.Untag, plan.OverwriteTag, plan.DeleteComponent:
 		return a.removeTag(work)

@@ -18,6 +18,7 @@ import (
 // registry can, as a component where the plan says so, with a placeholder only
 // where the plan says so and nothing better works.
 func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error) {
+	a.looked = a.Now()
 	before, err := a.head(ctx, a.Tag)
 	halfway := a.Action == plan.OverwriteTag && before.Digest != "" && before.Digest == a.placeholder(a.Step).Digest
 	switch {
@@ -40,6 +41,9 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 		if status, why, err := a.follows(ctx, raw); status != "" || err != nil {
 			return status, why, err
 		}
+	}
+	if a.stale() {
+		return a.removeTag(ctx)
 	}
 	if a.Action != plan.DeleteComponent && (halfway || a.supports().TagDelete == registry.SupportNo) {
 		return a.withoutTagDelete(ctx, raw)
