@@ -383,24 +383,24 @@ func plain(w *world) {
 
 // TestOracle: random policies over the whole language, against the oracle.
 func TestOracle(t *testing.T) {
-	reached := map[string]bool{}
 	rapid.Check(t, func(t *rapid.T) {
 		w := genWorld(t)
 		plain(w)
 		evidence := genEvidence(t, w)
 		for range 5 {
 			o, text := genOracle(t, w, evidence)
-			for _, k := range slices.Concat(conditionKeys, nestingKeys, modifierKeys, semverKeys, imageTagsKeys) {
-				reached[k.name] = reached[k.name] || strings.Contains(text, k.name+": ")
-			}
 			o.check(t, text, evidence)
 		}
 	})
-	for _, k := range slices.Concat(conditionKeys, nestingKeys, modifierKeys, semverKeys, imageTagsKeys) {
-		if !reached[k.name] {
-			t.Errorf("no policy had %s", k.name)
-		}
-	}
+}
+
+func TestTheOracleIsAskedAboutEveryCondition(t *testing.T) {
+	reaches(t, func(t *rapid.T) string {
+		w := genWorld(t)
+		plain(w)
+		_, text := genOracle(t, w, genEvidence(t, w))
+		return text
+	}, slices.Concat(conditionKeys, nestingKeys, modifierKeys, semverKeys, imageTagsKeys))
 }
 
 // check holds the verdicts of the package against those of the oracle.
