@@ -93,15 +93,15 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 		}
 	}
 	limit, bounded := t.pace.perSecond()
-	switch could := t.strain.could().Seconds(); {
+	switch room := t.strain.room().Seconds(); {
 	case !bounded:
 		t.window.answered(t.inFlight)
-	case could > 0 && limit*could > pastBound*t.window.bound:
+	case limit*room > pastBound*t.window.bound:
 		t.free()
 	default:
 		if !late && t.strain.calm() && t.pace.raise(now, t.strain.could()) {
 			t.series = 0
-			t.window.fit(limit * could)
+			t.window.fit(limit * room)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	least := asked / 2
 	switch {
 	case !bounded:
-		asked, least = t.window.size/t.strain.could().Seconds(), 0
+		asked, least = t.window.size/t.strain.room().Seconds(), 0
 	case rate > draining*asked:
 		t.strain.forget()
 		return
@@ -153,7 +153,7 @@ func (t *Throttle) slow(rate, to float64, now time.Time) {
 		from = t.closed
 	}
 	t.pace.slow(rate, to, from)
-	t.window.fit(to * t.strain.could().Seconds())
+	t.window.fit(to * t.strain.room().Seconds())
 	t.strain.forget()
 	t.cut = now.Add(aMoment)
 }

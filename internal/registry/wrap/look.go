@@ -45,7 +45,7 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 	t.cut = now
 	if l.quick >= l.slow {
 		t.pace.lower(l.pace, now)
-		t.window.fit(l.pace * t.strain.could().Seconds())
+		t.window.fit(l.pace * t.strain.room().Seconds())
 		t.series = -1
 		return
 	}
@@ -55,6 +55,6 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 		return
 	}
 	t.pace.set(t.series, now)
-	t.window.fit(t.series * t.strain.could().Seconds())
+	t.window.fit(t.series * t.strain.room().Seconds())
 	t.series = 0
 }

@@ -110,6 +110,16 @@ func (s *strain) silence(now time.Time) {
 	s.last = now
 }
 
+// room is the time for which requests at a pace need places. A registry that
+// answers in microseconds gets more than that: with too few places a pace cannot
+// be used up, so it would never be raised again. Zero where nothing is known.
+func (s *strain) room() time.Duration {
+	if could := s.could(); could > 0 {
+		return max(quickEnough, could)
+	}
+	return 0
+}
+
 // calm: nothing points at strain.
 func (s *strain) calm() bool { return s.since.IsZero() }
 

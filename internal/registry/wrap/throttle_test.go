@@ -246,6 +246,25 @@ func TestASlownessThatIsNotOursCostsNoPace(t *testing.T) {
 	})
 }
 
+// A registry that once answered in microseconds and then took long for a
+// while is asked by more than a few at once again: a pace that too few places
+// cannot use up would stay for ever.
+func TestAQuickRegistryIsNotLeftWithTwoPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{latency: 30 * time.Microsecond}
+		for at, latency := range map[time.Duration]time.Duration{100 * time.Millisecond: 10 * time.Millisecond, 160 * time.Millisecond: 2 * time.Millisecond} {
+			time.AfterFunc(at, func() {
+				m.mu.Lock()
+				defer m.mu.Unlock()
+				m.latency = latency
+			})
+		}
+		if rate, want := load(t, NewThrottle(m, 8, 0), m, 20*time.Second), 8/0.002; rate < 0.9*want {
+			t.Errorf("%.0f a second, want %.0f", rate, want)
+		}
+	})
+}
+
 func TestEverythingWaitsWhenTheRegistrySaysSo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{answers: []any{503, 200}, headers: http.Header{"Retry-After": {"30"}}}
