@@ -78,7 +78,7 @@ func (c *compiler) expression(v *document.Value) test {
 	if issues.Err() != nil {
 		for _, issue := range issues.Errors() {
 			message, _, _ := strings.Cut(issue.Message, " (did you mean")
-			c.problem(within(v, issue.Location.Line(), issue.Location.Column()), variableFor(message), "when: %s", message)
+			c.problem(v.Within(issue.Location.Line(), issue.Location.Column()), variableFor(message), "when: %s", message)
 		}
 		return nil
 	}
@@ -98,15 +98,6 @@ func (c *compiler) expression(v *document.Value) test {
 		}
 	}
 	return t
-}
-
-// within is a place in a text: a line from 1, a column from 0.
-func within(v *document.Value, line, column int) *document.Value {
-	at := *v
-	if line == 1 || strings.Contains(v.Text, "\n") {
-		at.Line, at.Column = v.TextLine+line-1, v.TextColumn+column
-	}
-	return &at
 }
 
 // variableFor suggests a variable for one that is not declared.

@@ -102,7 +102,7 @@ func TestSchemaAgreesWithTheParser(t *testing.T) {
 	beyond := []string{ // of the parser: what values mean, and what they mean to each other
 		"no group", "with a group", "named group", "cannot stand under not", "needs a keep condition", "needs times to order by", "stands beside newest", "when:", "pattern ", "range ", "timezone", "units from large", "longer than 100 years",
 		"has no length", "claims nothing", "needs newest", "needs a range", "without quotes", "not valid YAML", "there twice", "merge keys", "more than one document", "file is empty", "alias", "plain word", "months and years", "has no value: leave it out",
-		"larger than anything", "a share from", "from 1 to", "from 0 to", "holds more than", "nested deeper", "must be a text",
+		"larger than anything", "a share from", "from 1 to", "from 0 to", "holds more than", "written in digits", "nested deeper", "must be a text",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := genDraft(t).text()

@@ -238,7 +238,7 @@ func (c *compiler) patterns(v *document.Value, what string) pattern.List {
 }
 
 func (c *compiler) text(v *document.Value, what string) string {
-	if v.Kind == document.List || v.Kind == document.Map || strings.TrimSpace(v.Text) == "" {
+	if v.Kind == document.List || v.Kind == document.Map || v.Kind == document.Null || strings.TrimSpace(v.Text) == "" {
 		c.problem(v, "", "%s must be a text, not %s", what, v.Kind)
 	}
 	return v.Text
@@ -272,6 +272,8 @@ func (c *compiler) whole(v *document.Value, what string, least int) int {
 		n = n*10 + int(digit-'0')
 	}
 	switch {
+	case v.Kind == document.Float:
+		c.problem(v, "", "%s must be a whole number, written in digits, not %s", what, v.Text)
 	case v.Kind != document.Int || v.Text == "":
 		c.problem(v, "", "%s must be a whole number, not %s", what, cond(v.Kind == document.Text, fmt.Sprintf("the text %q", v.Text), v.Kind.String()))
 	case n < 0 || n > most:

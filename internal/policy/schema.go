@@ -116,6 +116,8 @@ func (k key) valueSchema(list string) object {
 			items["minItems"] = 1
 		}
 		return items
+	case kindText: // a name such as 2024 is a text as it stands, as in patterns
+		return object{"type": []string{"string", "number", "boolean"}, "pattern": `\S`}
 	case kindVersion:
 		return object{"const": 1}
 	case kindRules:

@@ -7,6 +7,7 @@ package document
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -41,13 +42,26 @@ func (k Kind) String() string {
 type Value struct {
 	Kind         Kind
 	Line, Column int
-	// TextLine and TextColumn say where the text of a scalar begins, behind its
-	// quote or below its |; further lines of a text below | begin in that column.
-	TextLine, TextColumn int
-	Path                 string
-	Text                 string
-	Items                []*Value
-	Fields               []Field
+	Path         string
+	Text         string
+	Items        []*Value
+	Fields       []Field
+
+	// Where the text of a scalar begins, behind its quote or below its |, if the
+	// lines of the file read like those of the text; zero if they were folded or
+	// hold escapes.
+	textLine, textColumn int
+}
+
+// Within is the value with the place of something in its text: there a line
+// from 1 and a column from 0. What cannot be found in the file is where the
+// value is.
+func (v *Value) Within(line, column int) *Value {
+	at := *v
+	if v.textLine > 0 {
+		at.Line, at.Column = v.textLine+line-1, v.textColumn+column
+	}
+	return &at
 }
 
 // Field is one key of a mapping with its value.
@@ -90,15 +104,20 @@ func Read(data []byte) (*Value, []Fault) {
 	}
 	var root yaml.Node
 	if err := yaml.Load(data, &root, yaml.WithUniqueKeys(false)); err != nil {
-		return nil, faultsOf(err, strings.Split(string(data), "\n"))
+		return nil, faultsOf(err, linesOf(data))
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) != 1 {
 		return nil, []Fault{{Line: 1, Column: 1, Message: "the file is empty"}}
 	}
-	r := reader{lines: strings.Split(string(data), "\n"), above: map[*yaml.Node]bool{}}
+	r := reader{lines: linesOf(data), above: map[*yaml.Node]bool{}}
 	value := r.read(root.Content[0], "", 0)
 	return value, r.faults
 }
+
+// breaks ends a line in YAML 1.2 (section 5.4), and so in the places its parser tells.
+var breaks = regexp.MustCompile("\r\n|\r|\n")
+
+func linesOf(data []byte) []string { return breaks.Split(string(data), -1) }
 
 func (r *reader) fault(n *yaml.Node, path, message string) {
 	r.faults = append(r.faults, Fault{Line: n.Line, Column: n.Column, Path: path, Message: message})
@@ -138,7 +157,9 @@ func (r *reader) read(n *yaml.Node, path string, depth int) *Value {
 	case yaml.ScalarNode:
 		v.Text = n.Value
 		v.Kind = scalarKind(n)
-		v.TextLine, v.TextColumn = r.begins(n)
+		if line, column := r.begins(n); r.reads(n.Value, line, column) {
+			v.textLine, v.textColumn = line, column
+		}
 		if tag := n.Tag; strings.HasPrefix(tag, "!") && !strings.HasPrefix(tag, "!!") {
 			r.fault(n, path, fmt.Sprintf("%s without quotes is a tag of YAML: write %q", tag, strings.TrimSpace(tag+" "+n.Value)))
 			v.Text, v.Kind = tag, Text
@@ -186,6 +207,21 @@ func (r *reader) begins(n *yaml.Node) (line, column int) {
 		}
 	}
 	return n.Line, n.Column
+}
+
+// reads says whether a text stands at a place of the file as it reads.
+func (r *reader) reads(text string, line, column int) bool {
+	for part := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		if line > len(r.lines) {
+			return false
+		}
+		there := []rune(r.lines[line-1])
+		if part != "" && (column > len(there) || !strings.HasPrefix(string(there[column-1:]), part)) {
+			return false
+		}
+		line++
+	}
+	return true
 }
 
 func scalarKind(n *yaml.Node) Kind {

@@ -43,3 +43,42 @@ func TestSuggest(t *testing.T) {
 		}
 	}
 }
+
+// YAML knows three ends of a line, and its parser counts all of them.
+func TestEveryEndOfALineCounts(t *testing.T) {
+	for name, end := range map[string]string{"unix": "\n", "windows": "\r\n", "old Macintosh": "\r"} {
+		_, faults := Read([]byte("a: 1" + end + "b: 2" + end + "c: [x: {y: 1" + end + "d: 3" + end))
+		if len(faults) != 1 || faults[0].Line != 4 || !strings.Contains(faults[0].Message, `in "d: 3"`) {
+			t.Errorf("%s: %+v", name, faults)
+		}
+	}
+}
+
+// A place within a text is told where the file shows that text as it reads; a
+// text that is folded or escaped is pointed at as a whole.
+func TestPlacesWithinTexts(t *testing.T) {
+	for text, want := range map[string][2]int{
+		"a: bc d":                {1, 5},
+		"a: 'bc d'":              {1, 6},
+		"a: |\n  bc d\n":         {2, 4},
+		"a: |\n  x\n  bc d\n":    {3, 4},
+		"a: \"b\\x63 d\"":        {1, 4},
+		"a: 'bc\n  d'":           {1, 4},
+		"a: >\n  bc d\n":         {2, 4},
+		"a: >\n  bc\n  d\n":      {1, 4},
+		"é: {a: 'é', b: 'bc d'}": {1, 18},
+	} {
+		root, faults := Read([]byte(text))
+		if len(faults) > 0 {
+			t.Fatalf("%q: %+v", text, faults)
+		}
+		v := root.Fields[0].Value
+		if v.Kind == Map {
+			v = v.Field("b")
+		}
+		line := 1 + strings.Count(v.Text[:strings.Index(v.Text, "c")], "\n")
+		if at := v.Within(line, 1); at.Line != want[0] || at.Column != want[1] {
+			t.Errorf("%q: %d:%d, want %v", text, at.Line, at.Column, want)
+		}
+	}
+}
