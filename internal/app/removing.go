@@ -16,8 +16,9 @@ import (
 // PlanRemoval plans the removal of single images, with everything else in
 // their repositories kept: a tag that shares its image with others is untagged
 // and nothing more. archived is where whole images will be kept, as the user
-// wrote it; "" for where the configuration says. It deletes nothing and is kept
-// like every plan.
+// wrote it; "" for where the configuration says. What a source of evidence sees
+// in use is refused, and so is everything while one cannot tell. It deletes
+// nothing and is kept like every plan.
 func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string) (*plan.Stored, error) {
 	var targets []Target
 	named := map[place][]Reference{}
@@ -42,19 +43,33 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string
 	}
 	defer session.close()
 	created := a.now()
+	evidence, err := a.collect(ctx, session, created)
+	if err != nil {
+		return nil, err
+	}
+	inspection, err := newInspection(evidence, created)
+	if err != nil {
+		return nil, err
+	}
+	if err := inspection.answered(session); err != nil {
+		return nil, err
+	}
 	header := plan.Header{
 		Type: "plan", Version: plan.Version, Kind: "remove",
 		Created: created, Now: created, Expires: created.Add(a.planMaxAge()),
-		Tool: a.opts.Tool, Archive: archivedAt, Registries: session.infos(), Evidence: []plan.Evidence{},
+		Tool: a.opts.Tool, Archive: archivedAt, Registries: session.infos(), Evidence: planEvidence(evidence),
 	}
 	header.ID = planID(header, chosen)
 	return a.write(header, plan.Options{Now: created, Partial: true, Archived: archivedAt != ""}, func(builder *plan.Builder) (written, error) {
+		if evidence != nil {
+			builder.Warn(doubts(session, inspection.rules, evidence)...)
+		}
 		for i, o := range session.opened {
 			scanner, err := a.scanner(o, chosen[i], created)
 			if err != nil {
 				return written{}, err
 			}
-			if err := remove(ctx, scanner, func(name string) []Reference { return named[place{o.info.Name, name}] }, builder); err != nil {
+			if err := remove(ctx, scanner, inspection, func(name string) []Reference { return named[place{o.info.Name, name}] }, builder); err != nil {
 				return written{}, advise(o.info.Name, err)
 			}
 		}
@@ -63,14 +78,14 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string
 }
 
 // remove plans what is named in the repositories of one registry.
-func remove(ctx context.Context, scanner *inventory.Scanner, named func(repository string) []Reference, builder *plan.Builder) error {
+func remove(ctx context.Context, scanner *inventory.Scanner, inspection *inspection, named func(repository string) []Reference, builder *plan.Builder) error {
 	gaps := told(builder, scanner.Gaps)
-	for repo, err := range scanner.Whole(ctx) {
+	for repo, err := range scanner.Scan(ctx, inspection) {
 		if err != nil {
 			return err
 		}
 		gaps()
-		report, err := removal(repo, named(repo.Name))
+		report, err := removal(repo, named(repo.Name), inspection)
 		if err != nil {
 			return err
 		}
@@ -88,7 +103,7 @@ func remove(ctx context.Context, scanner *inventory.Scanner, named func(reposito
 type place struct{ registry, repository string }
 
 // removal is the verdict of the person who named these images.
-func removal(repo *inventory.Repository, refs []Reference) (policy.Report, error) {
+func removal(repo *inventory.Repository, refs []Reference, inspection *inspection) (policy.Report, error) {
 	report := policy.Report{Repository: repo.Name, Policy: -1}
 	if len(repo.Gaps) > 0 {
 		return report, errors.New(refs[0].Registry.Name + "/" + repo.Name + ": " + repo.Gaps[0].Message)
@@ -101,6 +116,9 @@ func removal(repo *inventory.Repository, refs []Reference) (policy.Report, error
 			return report, err
 		}
 		chosen[at] = true
+	}
+	if err := inspection.clear(repo, roots, chosen); err != nil {
+		return report, err
 	}
 	stays := false
 	for i, root := range roots {

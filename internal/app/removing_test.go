@@ -3,10 +3,12 @@ package app
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/usage"
 )
 
 var (
@@ -40,7 +42,7 @@ func refs(t *testing.T, written ...string) []Reference {
 }
 
 func TestRemovalNamesOnlyWhatWasNamed(t *testing.T) {
-	report, err := removal(shop(), refs(t, ":a", "@"+string(loose)))
+	report, err := removal(shop(), refs(t, ":a", "@"+string(loose)), &inspection{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +73,7 @@ func TestRemovalsThatWouldTakeMoreAreRefused(t *testing.T) {
 		"a digest that is not":   {[]string{"@" + string(oci.FromBytes([]byte("z")))}, Failed, "no such manifest"},
 		"the tag of a signature": {[]string{":" + oci.FallbackTag(one) + ".sig"}, Failed, "is attached to"},
 	} {
-		_, err := removal(shop(), refs(t, test.refs...))
+		_, err := removal(shop(), refs(t, test.refs...), &inspection{})
 		if err == nil || KindOf(err) != test.kind || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -81,7 +83,51 @@ func TestRemovalsThatWouldTakeMoreAreRefused(t *testing.T) {
 func TestNothingIsRemovedWhereSomethingCouldNotBeRead(t *testing.T) {
 	repo := shop()
 	repo.Gaps = []inventory.Gap{{Code: "tags", Message: "page 3 failed"}}
-	if _, err := removal(repo, refs(t, ":a")); err == nil || !strings.Contains(err.Error(), "page 3 failed") {
+	if _, err := removal(repo, refs(t, ":a"), &inspection{}); err == nil || !strings.Contains(err.Error(), "page 3 failed") {
 		t.Errorf("%v", err)
+	}
+}
+
+// What plan keeps because it is in use is not removed by name either: by tag,
+// by digest, through an index, or because nobody says which image is meant.
+func TestWhatIsInUseIsNotRemovedByName(t *testing.T) {
+	child, index := oci.FromBytes([]byte("child")), oci.FromBytes([]byte("index"))
+	repo := shop()
+	repo.Tags = append(repo.Tags, inventory.Tag{Name: "multi", Digest: index})
+	repo.Manifests[index] = &inventory.Manifest{Digest: index, Kind: oci.KindIndex, Read: true, Children: []oci.Descriptor{{Digest: child}}}
+	repo.Manifests[child] = &inventory.Manifest{Digest: child, Kind: oci.KindImage, Read: true}
+	for i := range repo.Manifests {
+		if repo.Manifests[i].Kind == oci.KindUnknown {
+			repo.Manifests[i].Kind = oci.KindImage
+		}
+	}
+	pod := usage.Witness{Source: "kubernetes", What: "pod cart-1"}
+	for name, test := range map[string]struct {
+		tag    string
+		digest oci.Digest
+		refs   []string
+		want   string
+	}{
+		"its tag":              {"a", "", []string{":a"}, "r.example.com/shop/cart:a is in use by pod cart-1 (kubernetes), which names a"},
+		"a tag beside it":      {"a", "", []string{":b"}, "shop/cart:b is in use by pod cart-1 (kubernetes), which names a"},
+		"its digest":           {"", loose, []string{"@" + string(loose)}, "@" + string(loose) + " is in use by pod cart-1"},
+		"a child":              {"", child, []string{":multi"}, "shop/cart:multi is in use by pod cart-1"},
+		"any of them":          {"", "", []string{":c"}, "which names some image of shop/cart"},
+		"one of two":           {"a", "", []string{":c", ":a"}, "shop/cart:a is in use"},
+		"something else there": {"a", "", []string{":c"}, ""},
+	} {
+		evidence := &usage.Evidence{Sources: []usage.Source{{Name: "kubernetes", Complete: true}}}
+		evidence.Add("r.example.com", "shop/cart", test.tag, test.digest, pod)
+		inspection, err := newInspection(evidence, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = removal(repo, refs(t, test.refs...), inspection)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case test.want != "" && (err == nil || KindOf(err) != Refused || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

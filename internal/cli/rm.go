@@ -17,6 +17,7 @@ func (p *program) rmCommand() *cobra.Command {
 		Long: `Removes the tags that are named and nothing else. A tag that shares its image
 with others is untagged; an image is deleted only with its last tag. Where a
 registry cannot untag, the tag is blocked rather than its siblings deleted.
+What the in-use sources of the configuration see in use is refused.
 
 REF is HOST/REPOSITORY:TAG, or HOST/REPOSITORY@DIGEST for an untagged image.`,
 		Example: `  regkeep rm registry.example.com/shop/cart:pr-123`,
