@@ -118,7 +118,7 @@ func (a *App) cache() (*contents, error) {
 	a.opening.Lock()
 	defer a.opening.Unlock()
 	if a.contents == nil {
-		a.contents = newContents(context.Background(), state)
+		a.contents = newContents(context.Background(), state, a.opts.Clock)
 	}
 	return a.contents, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
@@ -20,6 +21,7 @@ import (
 // crash loses what was not written yet: it is asked for again.
 type contents struct {
 	state *store.Store
+	clock func() time.Time
 	empty bool // at first: then nothing is looked up
 	shelf shelf
 
@@ -43,9 +45,9 @@ type lookup struct {
 // together is how many contents are read or written at once.
 const together = 500
 
-func newContents(ctx context.Context, state *store.Store) *contents {
+func newContents(ctx context.Context, state *store.Store, clock func() time.Time) *contents {
 	any, err := state.AnyContents(ctx)
-	c := &contents{state: state, empty: err != nil || !any}
+	c := &contents{state: state, clock: clock, empty: err != nil || !any}
 	c.shelf = newShelf(func(digests []oci.Digest) map[oci.Digest]oci.RawManifest {
 		found, _ := state.Contents(context.WithoutCancel(ctx), digests) // none: asked for one by one
 		return found
@@ -143,7 +145,7 @@ const behind = 8
 
 // keep writes. What cannot be kept is asked for again next time.
 func (c *contents) keep(some []oci.RawManifest) {
-	_ = c.state.KeepContents(context.Background(), some...)
+	_ = c.state.KeepContents(context.Background(), c.clock(), some...)
 }
 
 // flush writes what was put and waits for all that is under way.

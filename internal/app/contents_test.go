@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
@@ -16,7 +17,7 @@ func TestContentsOutliveARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer state.Close()
-	first := newContents(t.Context(), state)
+	first := newContents(t.Context(), state, time.Now)
 	manifest, config := []byte("manifest"), []byte("config")
 	ofManifest := wrap.ContentKey{Repository: "app", Digest: oci.FromBytes(manifest)}
 	ofConfig := wrap.ContentKey{Digest: oci.FromBytes(config)}
@@ -25,7 +26,7 @@ func TestContentsOutliveARun(t *testing.T) {
 	first.Put(t.Context(), wrap.ContentKey{Digest: oci.FromBytes([]byte("x"))}, "", []byte("false"))
 	first.flush()
 
-	second := newContents(t.Context(), state)
+	second := newContents(t.Context(), state, time.Now)
 	var readers sync.WaitGroup
 	for range 50 {
 		readers.Go(func() {

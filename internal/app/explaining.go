@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 )
@@ -78,8 +79,33 @@ func (a *App) Explain(ctx context.Context, ref Reference, rules *policy.Policy, 
 	if !found {
 		return nil, &Failure{Kind: Failed, Err: fmt.Errorf("%s: the repository was not found", ref)}
 	}
+	a.date(ctx, &result.Explanation, created)
 	_, err = builder.Finish(o.requests(), 0)
 	return result, err
+}
+
+// date says of every fact when it was learned: in the scan that began at an
+// instant, or earlier where the bytes that say it were at hand.
+func (a *App) date(ctx context.Context, x *policy.Explanation, scanned time.Time) {
+	var digests []oci.Digest
+	x.Sources(func(s *policy.Source) {
+		if s.Digest != "" {
+			digests = append(digests, s.Digest)
+		}
+	})
+	var fetched map[oci.Digest]time.Time
+	if state, err := a.store(); err == nil {
+		fetched, _ = state.Fetched(ctx, digests) // none: as if read just now, which what is immutable could have been
+	}
+	x.Sources(func(s *policy.Source) {
+		if !s.At.IsZero() {
+			return
+		}
+		s.At = scanned
+		if at, cached := fetched[s.Digest]; cached && at.Before(scanned) {
+			s.At = at
+		}
+	})
 }
 
 // whole is a policy that wants to see every fact, so that each condition can

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/app"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 )
@@ -86,6 +87,7 @@ func (v explanationView) write() error {
 		v.section(w, "protect", x.Protect)
 		v.section(w, "keep", x.Keep)
 		v.section(w, "remove", x.Remove)
+		v.sources(w)
 	}
 	if fate := v.fate(line); len(fate) > 0 {
 		fmt.Fprintf(w, "\n%s\n", paint.bold("What happens"))
@@ -122,6 +124,35 @@ func (v explanationView) facts(w *bufio.Writer, line plan.Verdict) {
 	}
 	if line.Size > 0 {
 		fmt.Fprintf(w, "  %-10s %s\n", "size", exactSize(line.Size))
+	}
+}
+
+// sources says once for each fact where and when it was learned.
+func (v explanationView) sources(w *bufio.Writer) {
+	type origin struct {
+		fact, from string
+		digest     oci.Digest
+	}
+	var told []policy.Source
+	seen := map[origin]bool{}
+	x := v.e.Explanation
+	x.Sources(func(s *policy.Source) {
+		if o := (origin{s.Fact, s.From, s.Digest}); !seen[o] {
+			seen[o] = true
+			told = append(told, *s)
+		}
+	})
+	if len(told) == 0 {
+		return
+	}
+	slices.SortStableFunc(told, func(a, b policy.Source) int { return strings.Compare(a.Fact, b.Fact) })
+	fmt.Fprintf(w, "\n%s\n", v.p.t.paint.bold("Where the facts were learned"))
+	for _, s := range told {
+		from := s.From
+		if s.Digest != "" {
+			from += " " + short(s.Digest)
+		}
+		fmt.Fprintf(w, "  %-11s %s, %s\n", s.Fact, from, v.p.t.paint.faint("read "+s.At.UTC().Format("2006-01-02 15:04:05 MST")))
 	}
 }
 

@@ -15,9 +15,12 @@ type Reference struct {
 	Digest     Digest
 }
 
+// RepositoryGrammar is the regular expression of repository names
+// (distribution-spec, "Pulling manifests").
+const RepositoryGrammar = `^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`
+
 var (
-	// Grammar of distribution-spec, "Pulling manifests".
-	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`)
+	repositoryPattern = regexp.MustCompile(RepositoryGrammar)
 	tagPattern        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
 )
 

@@ -226,11 +226,17 @@ func (t *exprTest) missing(e *evaluation, i int) string {
 
 func (t *exprTest) facts(*evaluation, int) map[string]any { return map[string]any{"when": t.text} }
 
-func (t *exprTest) explain(e *evaluation, i int) (string, string, []Node) {
-	if _, err := t.eval(e, i); err != nil {
-		return err.Error(), "", nil
+func (t *exprTest) explain(e *evaluation, i int) account {
+	a := account{}
+	for name, on := range variableRests {
+		if strings.Contains(t.text, name) {
+			a.rests |= on
+		}
 	}
-	return "", "", nil
+	if _, err := t.eval(e, i); err != nil {
+		a.fact = err.Error()
+	}
+	return a
 }
 
 func (t *exprTest) code() Code     { return CodeWhen }

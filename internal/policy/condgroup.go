@@ -1,6 +1,9 @@
 package policy
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // groupTest is any and all.
 type groupTest struct {
@@ -46,8 +49,8 @@ func (t *groupTest) codeFor(e *evaluation, i int) Code {
 	return codeOf(e, t.deciding(e, i).tests[0], i)
 }
 
-func (t *groupTest) explain(e *evaluation, i int) (string, string, []Node) {
-	return "", "", e.nodes(t.items, i)
+func (t *groupTest) explain(e *evaluation, i int) account {
+	return account{inside: e.nodes(t.items, i)}
 }
 
 func (t *groupTest) individual() {}
@@ -74,13 +77,28 @@ func (t *notTest) facts(*evaluation, int) map[string]any {
 	return map[string]any{"not": t.item.String()}
 }
 
-func (t *notTest) explain(e *evaluation, i int) (string, string, []Node) {
-	return "", "", e.nodes([]*item{t.item}, i)
+func (t *notTest) explain(e *evaluation, i int) account {
+	return account{inside: e.nodes([]*item{t.item}, i)}
 }
 
 func (t *notTest) code() Code     { return t.item.tests[0].code() }
 func (t *notTest) needs() need    { return t.item.needs() }
 func (t *notTest) String() string { return "not: " + t.item.String() }
+
+// saysEverything finds everything: true at any depth.
+func (it *item) saysEverything() bool {
+	return slices.ContainsFunc(it.tests, func(t test) bool {
+		switch t := t.(type) {
+		case everythingTest:
+			return true
+		case *groupTest:
+			return slices.ContainsFunc(t.items, (*item).saysEverything)
+		case *notTest:
+			return t.item.saysEverything()
+		}
+		return false
+	})
+}
 
 // String is the canonical text of an item.
 func (it *item) String() string {

@@ -27,11 +27,11 @@ func (t *tagsTest) missing(*evaluation, int) string { return "" }
 func (t *tagsTest) facts(*evaluation, int) map[string]any {
 	return map[string]any{"patterns": t.list.String()}
 }
-func (t *tagsTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *tagsTest) explain(e *evaluation, i int) account {
 	if e.roots[i].Tag == nil {
-		return "the root has no tag", "", nil
+		return account{fact: "the root has no tag"}
 	}
-	return "the tag is " + e.roots[i].Name(), "", nil
+	return account{fact: "the tag is " + e.roots[i].Name(), rests: restsTag}
 }
 func (t *tagsTest) code() Code     { return CodeTags }
 func (t *tagsTest) needs() need    { return 0 }
@@ -63,8 +63,8 @@ func (t *imageTagsTest) missing(*evaluation, int) string { return factImage }
 func (t *imageTagsTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"tags": e.tagsOf(i)}
 }
-func (t *imageTagsTest) explain(e *evaluation, i int) (string, string, []Node) {
-	return "the tags of the image are " + strings.Join(e.tagsOf(i), ", "), "", nil
+func (t *imageTagsTest) explain(e *evaluation, i int) account {
+	return account{fact: "the tags of the image are " + strings.Join(e.tagsOf(i), ", "), rests: restsTag | restsSiblings}
 }
 
 // tagsOf lists the root tags of the image of a root.
@@ -142,9 +142,9 @@ func (t *mapTest) facts(e *evaluation, i int) map[string]any {
 	}
 	return facts
 }
-func (t *mapTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *mapTest) explain(e *evaluation, i int) account {
 	if !t.known(e, i) {
-		return "the " + unread(e, i) + " could not be read", "", nil
+		return account{fact: "the " + unread(e, i) + " could not be read"}
 	}
 	var found []string
 	for _, entry := range t.entries {
@@ -154,7 +154,13 @@ func (t *mapTest) explain(e *evaluation, i int) (string, string, []Node) {
 			found = append(found, "no "+entry.name)
 		}
 	}
-	return strings.Join(found, ", "), "", nil
+	return account{fact: strings.Join(found, ", "), rests: t.rests()}
+}
+func (t *mapTest) rests() rests {
+	if t.name == "labels" {
+		return restsLabels
+	}
+	return restsAnnotations
 }
 func (t *mapTest) individual() {}
 func (t *mapTest) code() Code  { return t.key }
@@ -219,11 +225,17 @@ func (t *listTest) missing(e *evaluation, i int) string { return unread(e, i) }
 func (t *listTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"is": strings.Join(t.values(e, i), ", ")}
 }
-func (t *listTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *listTest) explain(e *evaluation, i int) account {
 	if !t.known(e, i) {
-		return "the " + unread(e, i) + " could not be read", "", nil
+		return account{fact: "the " + unread(e, i) + " could not be read"}
 	}
-	return "found " + cond(len(t.values(e, i)) == 0, "none", strings.Join(t.values(e, i), ", ")), "", nil
+	return account{fact: "found " + cond(len(t.values(e, i)) == 0, "none", strings.Join(t.values(e, i), ", ")), rests: t.rests()}
+}
+func (t *listTest) rests() rests {
+	if t.name == "platforms" {
+		return restsPlatforms
+	}
+	return restsManifest
 }
 func (t *listTest) individual() {}
 func (t *listTest) code() Code  { return t.key }
@@ -259,11 +271,11 @@ func (t *sizeTest) missing(e *evaluation, i int) string {
 func (t *sizeTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"bytes": e.roots[i].Manifest.Bytes, "limit": t.over}
 }
-func (t *sizeTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *sizeTest) explain(e *evaluation, i int) account {
 	if t.truth(e, i) == Unknown {
-		return "the size is not known", "", nil
+		return account{fact: "the size is not known"}
 	}
-	return fmt.Sprintf("%d bytes, the limit is %d", e.roots[i].Manifest.Bytes, t.over), "", nil
+	return account{fact: fmt.Sprintf("%d bytes, the limit is %d", e.roots[i].Manifest.Bytes, t.over), rests: restsManifest}
 }
 func (t *sizeTest) individual()    {}
 func (t *sizeTest) code() Code     { return CodeSizeOver }
@@ -276,8 +288,8 @@ type everythingTest struct{}
 func (everythingTest) truth(*evaluation, int) Truth          { return True }
 func (everythingTest) missing(*evaluation, int) string       { return "" }
 func (everythingTest) facts(*evaluation, int) map[string]any { return nil }
-func (everythingTest) explain(*evaluation, int) (string, string, []Node) {
-	return "always", "", nil
+func (everythingTest) explain(*evaluation, int) account {
+	return account{fact: "always"}
 }
 func (everythingTest) code() Code     { return CodeEverything }
 func (everythingTest) needs() need    { return 0 }

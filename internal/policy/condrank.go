@@ -88,9 +88,9 @@ func (t *rankTest) codeFor(e *evaluation, i int) Code {
 	return t.code()
 }
 
-func (t *rankTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *rankTest) explain(e *evaluation, i int) account {
 	p, g := t.where(e, i)
-	return e.describeAge(i), describeRank(p, g, t.spec), nil
+	return account{fact: e.describeAge(i), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
 }
 
 // describeRank is "7th newest of 12 in feature/x".
@@ -218,10 +218,10 @@ func (t *calendarTest) codeFor(e *evaluation, i int) Code {
 	return t.key
 }
 
-func (t *calendarTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *calendarTest) explain(e *evaluation, i int) account {
 	p := e.places[t.slot][i]
 	g := &e.groups[e.claims[i]][t.slot][p.group]
-	return e.describeAge(i) + " in " + e.set.zone.String(), describeRank(p, g, t.spec), nil
+	return account{fact: e.describeAge(i) + " in " + e.set.zone.String(), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
 }
 
 func (t *calendarTest) code() Code  { return t.key }

@@ -72,8 +72,8 @@ func (t *ageTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"limit": t.limit.length.String(), "cutoff": e.cutTexts[t.limit.index]}
 }
 
-func (t *ageTest) explain(e *evaluation, i int) (string, string, []Node) {
-	return e.describeAge(i) + ", the limit is " + e.cutTexts[t.limit.index], "", nil
+func (t *ageTest) explain(e *evaluation, i int) account {
+	return account{fact: e.describeAge(i) + ", the limit is " + e.cutTexts[t.limit.index], rests: e.agedFrom(i)}
 }
 
 // describeAge says what the age of a root rests on.
@@ -182,7 +182,7 @@ func (t *pullTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"limit": t.limit.length.String(), "cutoff": e.cutTexts[t.limit.index]}
 }
 
-func (t *pullTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *pullTest) explain(e *evaluation, i int) account {
 	var parts []string
 	for _, part := range []struct {
 		what string
@@ -194,7 +194,7 @@ func (t *pullTest) explain(e *evaluation, i int) (string, string, []Node) {
 			parts = append(parts, cond(e.pulls, "never pulled", "no pull is recorded"))
 		}
 	}
-	return strings.Join(parts, ", ") + ", the limit is " + e.cutTexts[t.limit.index], "", nil
+	return account{fact: strings.Join(parts, ", ") + ", the limit is " + e.cutTexts[t.limit.index], rests: restsPulled | restsPushed | restsSeen}
 }
 
 func (t *pullTest) code() Code {
@@ -285,15 +285,16 @@ func (expiredTest) facts(e *evaluation, i int) map[string]any {
 	return map[string]any{"expired": at.UTC().Format(time.RFC3339), "by": text}
 }
 
-func (expiredTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (expiredTest) explain(e *evaluation, i int) account {
 	at, text, known := e.expiry(i)
+	a := account{fact: text + " means " + at.UTC().Format(time.RFC3339), rests: restsLabels | restsAnnotations}
 	switch {
 	case text == "" && known:
-		return "nothing says that it expires", "", nil
+		a.fact = "nothing says that it expires"
 	case !known:
-		return "when it expires cannot be told " + cond(text == "", "", "from "+text), "", nil
+		a.fact = "when it expires cannot be told " + cond(text == "", "", "from "+text)
 	}
-	return text + " means " + at.UTC().Format(time.RFC3339), "", nil
+	return a
 }
 
 func (expiredTest) individual()    {}

@@ -154,8 +154,9 @@ func (used use) facts() map[string]any {
 	return facts
 }
 
-func (t useTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t useTest) explain(e *evaluation, i int) account {
 	used, there := t.find(e, i)
+	a := account{fact: "nobody was seen using it", rests: restsUse}
 	switch {
 	case there:
 		fact := used.witness.What + " (" + used.witness.Source + ") uses " + used.via
@@ -165,13 +166,13 @@ func (t useTest) explain(e *evaluation, i int) (string, string, []Node) {
 		case !used.witness.Seen.IsZero():
 			fact += ", seen " + instant(used.witness.Seen.UnixNano())
 		}
-		return fact, "", nil
+		a.fact = fact
 	case t.truth(e, i) == Unknown && !e.evidence.Known(e.repo.Registry):
-		return "the evidence of use is missing or not complete", "", nil
+		a.fact = "the evidence of use is missing or not complete"
 	case t.truth(e, i) == Unknown:
-		return "what the image hangs together with could not be read", "", nil
+		a.fact = "what the image hangs together with could not be read"
 	}
-	return "nobody was seen using it", "", nil
+	return a
 }
 
 func (useTest) individual()    {}

@@ -134,17 +134,20 @@ func (t *versionTest) facts(*evaluation, int) map[string]any {
 	return facts
 }
 
-func (t *versionTest) explain(e *evaluation, i int) (string, string, []Node) {
+func (t *versionTest) explain(e *evaluation, i int) account {
 	version, ok := e.version(e.rule(i), i)
+	a := account{rests: restsTag}
 	switch {
 	case !ok:
-		return "the tag is no version", "", nil
+		a.fact = "the tag is no version"
 	case version.Prerelease() != "" && !t.prereleases:
-		return version.String() + " is a pre-release", "", nil
+		a.fact = version.String() + " is a pre-release"
 	case t.truth(e, i) == Unknown && e.steady(i):
-		return version.Original() + " may be a date and would outrank the other versions of the rule", "", nil
+		a.fact = version.Original() + " may be a date and would outrank the other versions of the rule"
+	default:
+		a.fact = "the version is " + version.String()
 	}
-	return "the version is " + version.String(), "", nil
+	return a
 }
 
 func (t *versionTest) code() Code  { return CodeSemver }

@@ -35,8 +35,34 @@ type Node struct {
 	// Fact is what the value rests on, such as "pushed 2026-01-02T03:04:05Z".
 	Fact string `json:"fact,omitempty"`
 	// Rank is the place in an order, such as "7th newest of 12 in feature/x".
-	Rank   string `json:"rank,omitempty"`
-	Inside []Node `json:"inside,omitempty"`
+	Rank string `json:"rank,omitempty"`
+	// Sources say where the fact was learned, and when.
+	Sources []Source `json:"sources,omitempty"`
+	Inside  []Node   `json:"inside,omitempty"`
+}
+
+// account is what a condition says of itself: fact and rank for people, what
+// it rests on, and the conditions inside it.
+type account struct {
+	fact, rank string
+	rests      rests
+	inside     []Node
+}
+
+// Sources visits every source of a fact in the explanation.
+func (x *Explanation) Sources(visit func(*Source)) {
+	var walk func(nodes []Node)
+	walk = func(nodes []Node) {
+		for i := range nodes {
+			for k := range nodes[i].Sources {
+				visit(&nodes[i].Sources[k])
+			}
+			walk(nodes[i].Inside)
+		}
+	}
+	walk(x.Protect)
+	walk(x.Keep)
+	walk(x.Remove)
 }
 
 // RuleChoice is one rule that was asked whether it claims the root.
@@ -121,7 +147,7 @@ func (e *evaluation) choices(i int) []RuleChoice {
 
 // builtin explains the protection of the tag latest that nobody has to write.
 func (e *evaluation) builtin(i int) Node {
-	node := Node{Condition: "tags: [latest] (always protected)", Fact: "the tag is " + e.roots[i].Name()}
+	node := Node{Condition: "tags: [latest] (always protected)", Fact: "the tag is " + e.roots[i].Name(), Sources: e.sources(i, restsTag)}
 	r := e.rule(i)
 	switch {
 	case e.roots[i].Name() != builtinTag:
@@ -141,7 +167,8 @@ func (e *evaluation) nodes(items []*item, i int) []Node {
 		var tests []Node
 		for _, t := range it.tests {
 			node := Node{Condition: t.String(), Path: it.path, Line: it.line, Value: t.truth(e, i)}
-			node.Fact, node.Rank, node.Inside = t.explain(e, i)
+			a := t.explain(e, i)
+			node.Fact, node.Rank, node.Inside, node.Sources = a.fact, a.rank, a.inside, e.sources(i, a.rests)
 			tests = append(tests, node)
 		}
 		if len(tests) == 1 {

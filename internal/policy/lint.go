@@ -123,9 +123,7 @@ func onlyTags(it *item) bool {
 
 // unbounded says whether a rule removes whatever its age and number.
 func unbounded(r *rule) bool {
-	return slices.ContainsFunc(r.remove, func(it *item) bool {
-		return slices.ContainsFunc(it.tests, func(t test) bool { return t.code() == CodeEverything })
-	})
+	return slices.ContainsFunc(r.remove, (*item).saysEverything)
 }
 
 // pair finds a keep condition that can never meet the remove condition beside

@@ -80,8 +80,7 @@ type test interface {
 	missing(e *evaluation, i int) string
 	// facts are those of a reason, shared between roots where they are the same.
 	facts(e *evaluation, i int) map[string]any
-	// fact and rank for people; inside for conditions that hold others.
-	explain(e *evaluation, i int) (fact, rank string, inside []Node)
+	explain(e *evaluation, i int) account
 	code() Code
 	needs() need
 	// String is the canonical text.

@@ -207,7 +207,7 @@ func (c *compiler) everythingShielded(p *Policy) {
 				continue
 			}
 			for _, it := range r.remove {
-				if slices.ContainsFunc(it.tests, func(t test) bool { return t.code() == CodeEverything }) {
+				if it.saysEverything() {
 					c.problems = append(c.problems, Problem{File: c.file, Line: it.line, Column: it.column, Path: it.path,
 						Message: "everything: true needs a keep condition in its rule, or a protect condition, beside it"})
 				}

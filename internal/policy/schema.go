@@ -3,6 +3,8 @@ package policy
 import (
 	"encoding/json"
 	"slices"
+
+	"github.com/regkeep/regkeep/internal/oci"
 )
 
 // object is a JSON Schema in the making.
@@ -116,6 +118,8 @@ func (k key) valueSchema(list string) object {
 			items["minItems"] = 1
 		}
 		return items
+	case kindRepository:
+		return object{"type": "string", "pattern": oci.RepositoryGrammar}
 	case kindText: // a name such as 2024 is a text as it stands, as in patterns
 		return object{"type": []string{"string", "number", "boolean"}, "pattern": `\S`}
 	case kindVersion:

@@ -15,6 +15,7 @@ const (
 	kindBool
 	kindText
 	kindZone
+	kindRepository
 	kindChoice
 	kindPatterns
 	kindPatternMap
@@ -91,7 +92,7 @@ var settingKeys = []key{
 	{name: "attachments", kind: kindOrphans, summary: "What happens to attachments whose subject is gone: `keep` or `remove`. Default keep.", example: "attachments: {orphans: remove}"},
 	{name: "untag", kind: kindChoice, choices: []string{"native", "overwrite"}, fallback: "native", summary: "Whether a tag may be removed by overwriting it with a placeholder where the registry cannot delete a tag. Default native.", example: "untag: overwrite"},
 	{name: "unknown_age", kind: kindChoice, choices: []string{"hold", "old"}, fallback: "hold", summary: "What an image without a trusted time is: held, or older than everything. An image that could not be read is always held. Default hold.", example: "unknown_age: old"},
-	{name: "quarantine", kind: kindText, fallback: "quarantine", summary: "How the names of holding repositories begin, in which `action: quarantine` keeps images: on the same registry, and on Nexus in the same Nexus repository. Default quarantine.", example: "quarantine: held/back"},
+	{name: "quarantine", kind: kindRepository, fallback: "quarantine", summary: "How the names of holding repositories begin, in which `action: quarantine` keeps images: on the same registry, and on Nexus in the same Nexus repository. Default quarantine.", example: "quarantine: held/back"},
 	{name: "expiry_label", kind: kindText, summary: "One more label or annotation that says when an image expires.", example: "expiry_label: com.example.ttl"},
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
 )
@@ -63,6 +64,30 @@ func (s *Store) Contents(ctx context.Context, digests []oci.Digest) (map[oci.Dig
 	return found, translate(s.path, rows.Err())
 }
 
+// Fetched says when cached contents came from the registry; what is not cached,
+// or was before that was written down, is left out.
+func (s *Store) Fetched(ctx context.Context, digests []oci.Digest) (map[oci.Digest]time.Time, error) {
+	wanted, err := json.Marshal(digests)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT digest, at FROM contents WHERE at > 0 AND digest IN (SELECT value FROM json_each($1))`, string(wanted))
+	if err != nil {
+		return nil, translate(s.path, err)
+	}
+	defer rows.Close()
+	fetched := make(map[oci.Digest]time.Time, len(digests))
+	for rows.Next() {
+		var digest oci.Digest
+		var at int64
+		if err := rows.Scan(&digest, &at); err != nil {
+			return nil, translate(s.path, err)
+		}
+		fetched[digest] = time.Unix(0, at).UTC()
+	}
+	return fetched, translate(s.path, rows.Err())
+}
+
 // AnyContents says whether anything is cached.
 func (s *Store) AnyContents(ctx context.Context) (bool, error) {
 	var any bool
@@ -90,9 +115,9 @@ func (s *Store) Recalled(ctx context.Context, registryName, repository string) (
 	return pointers, translate(s.path, rows.Err())
 }
 
-// KeepContents caches contents, many in one write. When the cache is full the
+// KeepContents caches contents that were fetched at an instant, many in one write. When the cache is full the
 // oldest go; what does not have its digest is not taken.
-func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) error {
+func (s *Store) KeepContents(ctx context.Context, at time.Time, contents ...oci.RawManifest) error {
 	s.cache.mu.Lock()
 	defer s.cache.mu.Unlock()
 	used := s.cache.used
@@ -102,8 +127,8 @@ func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) e
 				return err
 			}
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO contents (digest, media_type, size, body) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, body = excluded.body
+		insert, err := tx.PrepareContext(ctx, `INSERT INTO contents (digest, media_type, size, body, at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (digest) DO UPDATE SET media_type = excluded.media_type, size = excluded.size, body = excluded.body, at = excluded.at
 			WHERE body <> excluded.body`)
 		if err != nil {
 			return err
@@ -113,7 +138,7 @@ func (s *Store) KeepContents(ctx context.Context, contents ...oci.RawManifest) e
 			if raw.Digest.Verify(raw.Body) != nil || int64(len(raw.Body)) > s.cache.most {
 				continue
 			}
-			result, err := insert.ExecContext(ctx, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body)
+			result, err := insert.ExecContext(ctx, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body, at.UnixNano())
 			if err != nil {
 				return err
 			}

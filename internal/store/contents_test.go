@@ -13,7 +13,7 @@ func TestDamagedContentsAreDropped(t *testing.T) {
 	ctx, s := t.Context(), open(t)
 	good := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("good")), Body: []byte("good")}
 	other := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("other")), Body: []byte("other")}
-	check(t, s.KeepContents(ctx, good, other))
+	check(t, s.KeepContents(ctx, time.Unix(7, 0), good, other))
 	s.DamageContent(t, good.Digest)
 	asked := []oci.Digest{good.Digest, other.Digest, oci.FromBytes([]byte("none"))}
 	found, err := s.Contents(ctx, asked)
@@ -21,7 +21,7 @@ func TestDamagedContentsAreDropped(t *testing.T) {
 	if len(found) != 1 || string(found[other.Digest].Body) != "other" {
 		t.Errorf("found %v", found)
 	}
-	check(t, s.KeepContents(ctx, good))
+	check(t, s.KeepContents(ctx, time.Unix(7, 0), good))
 	found, err = s.Contents(ctx, asked)
 	check(t, err)
 	if string(found[good.Digest].Body) != "good" {
@@ -32,7 +32,7 @@ func TestDamagedContentsAreDropped(t *testing.T) {
 func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 	ctx, s := t.Context(), open(t)
 	kept := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("a")), Body: []byte("a")}
-	check(t, s.KeepContents(ctx, kept))
+	check(t, s.KeepContents(ctx, time.Unix(7, 0), kept))
 	check(t, s.RecordScan(ctx, "r", "app", time.Unix(1, 0), []store.Pointer{
 		{Tag: "a", Digest: kept.Digest}, {Tag: "b", Digest: oci.FromBytes([]byte("b"))},
 	}))

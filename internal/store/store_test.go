@@ -208,18 +208,18 @@ func TestContentsAreBounded(t *testing.T) {
 	for i := range 1000 {
 		body := []byte(strings.Repeat("x", 100) + time.Duration(i).String())
 		last = oci.RawManifest{MediaType: "m", Digest: oci.FromBytes(body), Body: body}
-		check(t, s.KeepContents(ctx, last))
-		check(t, s.KeepContents(ctx, last))
+		check(t, s.KeepContents(ctx, time.Unix(7, 0), last))
+		check(t, s.KeepContents(ctx, time.Unix(7, 0), last))
 	}
 	if size := s.CacheSize(t); size > 10_000 {
 		t.Errorf("%d bytes are kept", size)
 	}
-	check(t, s.KeepContents(ctx, last))
+	check(t, s.KeepContents(ctx, time.Unix(7, 0), last))
 	if raw, found, err := s.Content(ctx, last.Digest); err != nil || !found || string(raw.Body) != string(last.Body) || raw.MediaType != "m" {
 		t.Errorf("the latest: %v %v", found, err)
 	}
 	wrong := oci.RawManifest{Digest: oci.FromBytes([]byte("a")), Body: []byte("b")}
-	check(t, s.KeepContents(ctx, wrong))
+	check(t, s.KeepContents(ctx, time.Unix(7, 0), wrong))
 	if _, found, _ := s.Content(ctx, wrong.Digest); found {
 		t.Error("bytes were cached under a digest they do not have")
 	}

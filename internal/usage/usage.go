@@ -89,16 +89,27 @@ func (e *Evidence) Known(registry string) bool {
 // Incomplete lists the sources that cover the registry and did not answer
 // completely.
 func (e *Evidence) Incomplete(registry string) []Source {
-	if e == nil {
-		return nil
-	}
 	var incomplete []Source
-	for _, source := range e.Sources {
-		if source.covers(registry) && !source.Complete {
+	for _, source := range e.Covering(registry) {
+		if !source.Complete {
 			incomplete = append(incomplete, source)
 		}
 	}
 	return incomplete
+}
+
+// Covering lists the sources that are about the registry.
+func (e *Evidence) Covering(registry string) []Source {
+	if e == nil {
+		return nil
+	}
+	var covering []Source
+	for _, source := range e.Sources {
+		if source.covers(registry) {
+			covering = append(covering, source)
+		}
+	}
+	return covering
 }
 
 // Add records one use. Tag or digest may be empty; both are where every image

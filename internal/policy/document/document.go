@@ -184,6 +184,10 @@ func (r *reader) readFields(n *yaml.Node, v *Value, depth int) {
 			r.fault(key, v.Path, "a key must be a plain word")
 			continue
 		}
+		if scalarKind(key) == Null {
+			r.fault(key, v.Path, "a key is missing before the colon (one that is called null or ~ needs quotes)")
+			continue
+		}
 		if line, seen := first[key.Value]; seen {
 			r.fault(key, path, fmt.Sprintf("the key %q is there twice, first on line %d", key.Value, line))
 			continue

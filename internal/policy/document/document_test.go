@@ -29,6 +29,17 @@ func TestReadFindsEveryDuplicate(t *testing.T) {
 	}
 }
 
+func TestReadRefusesKeysOfNothing(t *testing.T) {
+	for _, text := range []string{"a: {: 1}", "a: {~: 1}", "a: {null: 1}"} {
+		if _, faults := Read([]byte(text)); len(faults) != 1 || faults[0].Line != 1 || faults[0].Column != 5 || !strings.Contains(faults[0].Message, "a key is missing") {
+			t.Errorf("%s: %+v", text, faults)
+		}
+	}
+	if _, faults := Read([]byte(`a: {"": 1, "null": 2}`)); len(faults) > 0 {
+		t.Errorf("quoted: %+v", faults)
+	}
+}
+
 func TestReadRefusesDepth(t *testing.T) {
 	if _, faults := Read([]byte(strings.Repeat("[", 200) + strings.Repeat("]", 200))); len(faults) == 0 {
 		t.Error("two hundred lists inside each other were read")
