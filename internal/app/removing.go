@@ -128,7 +128,7 @@ func removal(repo *inventory.Repository, refs []Reference, inspection *inspectio
 			d.Reasons = []policy.Reason{{Code: policy.CodeTags, Facts: map[string]any{"named": root.Name()}}}
 		}
 		if m := root.Manifest; m != nil && m.Created.After(time.Unix(0, 0)) {
-			d.At, d.AgeFrom = m.Created, "created"
+			d.AgeFrom = policy.FromCreated
 		}
 		stays = stays || !chosen[i]
 		report.Decisions = append(report.Decisions, d)

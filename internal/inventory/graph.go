@@ -40,11 +40,13 @@ func (r *Repository) AttachmentOf(tag *Tag) (oci.Digest, bool) {
 // change what becomes of the others.
 func (r *Repository) Roots() []Root {
 	roots := make([]Root, 0, len(r.Tags))
-	tagged := make(map[oci.Digest]struct{}, len(r.Manifests))
+	tagged := make(map[*Manifest]struct{}, min(len(r.Tags), len(r.Manifests)))
 	for i := range r.Tags {
 		tag := &r.Tags[i]
 		m := r.Manifests[tag.Digest]
-		tagged[tag.Digest] = struct{}{}
+		if m != nil {
+			tagged[m] = struct{}{}
+		}
 		if _, _, attached := oci.ParseAttachmentTag(tag.Name); attached || m != nil && m.Subject != "" {
 			continue
 		}
@@ -61,7 +63,7 @@ func (r *Repository) Roots() []Root {
 		if m.Named && !r.ManifestsListed {
 			continue // known because it is used, not because it is there to be judged
 		}
-		if _, there := tagged[digest]; !there && !listed[digest] && m.Subject == "" && !m.Missing {
+		if _, there := tagged[m]; !there && !listed[digest] && m.Subject == "" && !m.Missing {
 			roots = append(roots, Root{Digest: digest, Manifest: m})
 		}
 	}

@@ -24,7 +24,7 @@ func TestVerdictLines(t *testing.T) {
 	report := policy.Report{Decisions: []policy.Decision{
 		{Root: inventory.Root{Digest: m.Digest, Manifest: m}, Verdict: policy.Hold},
 		{
-			Root: inventory.Root{Tag: &repo.Tags[0], Digest: m.Digest}, AgeFrom: "created",
+			Root: inventory.Root{Tag: &repo.Tags[0], Digest: m.Digest}, AgeFrom: policy.FromCreated,
 			Reasons: []policy.Reason{{Code: policy.CodeNewest, Rule: "policies[0].rules[0].keep[0]", Line: 7, Facts: map[string]any{"place": 1}}},
 		},
 	}}

@@ -59,8 +59,8 @@ func newGraph(repo *inventory.Repository, report *policy.Report, components bool
 	}
 	g.link()
 	for i := range report.Decisions {
-		if d := &report.Decisions[i]; d.Verdict == policy.Remove && !d.Quarantine.Zero() {
-			g.quarantine(d.Root.Digest, d.Quarantine)
+		if d := &report.Decisions[i]; d.Verdict == policy.Remove && d.Quarantine != nil {
+			g.quarantine(d.Root.Digest, *d.Quarantine)
 		}
 	}
 	return g

@@ -32,7 +32,7 @@ func TestQuarantineTakesEverythingOfAnImageAlong(t *testing.T) {
 	for i := range all {
 		for j := range all[i].report.Decisions {
 			if d := &all[i].report.Decisions[j]; d.Root.Name() == "held" {
-				d.Quarantine = long
+				d.Quarantine = &long
 			}
 		}
 	}

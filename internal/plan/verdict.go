@@ -55,7 +55,7 @@ func inOrder(decisions []policy.Decision) iter.Seq[*policy.Decision] {
 func verdict(repo *inventory.Repository, d *policy.Decision, held string) Verdict {
 	line := Verdict{
 		Type: "verdict", Registry: repo.Registry, Repository: repo.Name, Tag: d.Root.Name(), Digest: d.Root.Digest,
-		Verdict: d.Verdict.String(), AgeFrom: d.AgeFrom, Reasons: make([]Reason, 0, len(d.Reasons)+1),
+		Verdict: d.Verdict.String(), AgeFrom: d.AgeFrom.String(), Reasons: make([]Reason, 0, len(d.Reasons)+1),
 	}
 	if held != "" && d.Verdict == policy.Remove {
 		line.Verdict = policy.Hold.String()

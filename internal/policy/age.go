@@ -8,6 +8,20 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 )
 
+// AgeSource is where an age is counted from.
+type AgeSource uint8
+
+// FromLatest is the latest trusted of the others; of a decision it says that no
+// age is known.
+const (
+	FromLatest AgeSource = iota
+	FromPushed
+	FromCreated
+	FromSeen
+)
+
+func (s AgeSource) String() string { return [...]string{"", "pushed", "created", "seen"}[s] }
+
 // Instants are counted in nanoseconds since 1970 here; none is 0, because
 // times before 2013 are not trusted.
 const (
@@ -101,32 +115,32 @@ func (e *evaluation) createdOf(m *inventory.Manifest, depth int) (int64, bool) {
 }
 
 // age is the instant that the age of a root is counted from.
-func (e *evaluation) age(i int, from source) (int64, source, certainty) {
+func (e *evaluation) age(i int, from AgeSource) (int64, AgeSource, certainty) {
 	var best int64
-	origin, sure := fromLatest, e.resolved(i)
-	take := func(t int64, s source) {
+	origin, sure := FromLatest, e.resolved(i)
+	take := func(t int64, s AgeSource) {
 		if t != noTime && t > best {
 			best, origin = t, s
 		}
 	}
-	if from == fromLatest || from == fromPushed {
-		take(e.pushed(i), fromPushed)
+	if from == FromLatest || from == FromPushed {
+		take(e.pushed(i), FromPushed)
 	}
-	if from == fromLatest || from == fromCreated {
+	if from == FromLatest || from == FromCreated {
 		t, whole := e.created(i)
 		// Where the registry tells when it was pushed, nobody asks when it was
 		// built: that was before.
 		sure = sure && (whole || best != noTime)
-		take(t, fromCreated)
+		take(t, FromCreated)
 	}
-	if from == fromLatest || from == fromSeen {
-		take(e.seen(i), fromSeen)
+	if from == FromLatest || from == FromSeen {
+		take(e.seen(i), FromSeen)
 	}
 	switch {
 	case !sure:
 		return best, origin, ageUnread
 	case best == noTime:
-		return noTime, fromLatest, ageNone
+		return noTime, FromLatest, ageNone
 	}
 	return best, origin, ageKnown
 }

@@ -18,7 +18,7 @@ func million(n int) *inventory.Repository {
 	repo := &inventory.Repository{Registry: "r", Name: "big", Depth: inventory.Graph, Manifests: make(map[oci.Digest]*inventory.Manifest, n)}
 	for i := range n {
 		name := fmt.Sprintf(streams[i%10], i)
-		digest := oci.Digest(fmt.Sprintf("sha256:%064x", i*7919/2)) // every other digest has two tags
+		digest := oci.Digest(fmt.Sprintf("sha256:%064x", i/2*7919)) // two tags on each
 		repo.Tags = append(repo.Tags, inventory.Tag{Name: name, Digest: digest, Pushed: now.Add(-time.Duration(i) * 37 * time.Second)})
 		if repo.Manifests[digest] == nil {
 			repo.Manifests[digest] = &inventory.Manifest{

@@ -249,7 +249,7 @@ func (e *evaluation) expiry(i int) (at time.Time, text string, known bool) {
 
 func (e *evaluation) expiresAt(i int, value string) (time.Time, bool) {
 	if d, err := duration.Parse(value); err == nil {
-		base, _, sure := e.age(i, fromLatest)
+		base, _, sure := e.age(i, FromLatest)
 		if sure != ageKnown {
 			return time.Time{}, false
 		}

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"time"
-
 	"github.com/regkeep/regkeep/internal/oci"
 )
 
@@ -45,7 +43,7 @@ func (e *evaluation) report() Report {
 func (e *evaluation) decide(i int) Decision {
 	d := Decision{Root: e.roots[i], Verdict: Keep}
 	if e.sure[i] == ageKnown {
-		d.At, d.AgeFrom = time.Unix(0, e.at[i]).UTC(), e.from[i].String()
+		d.AgeFrom = e.from[i]
 	}
 	r := e.rule(i)
 	switch {
@@ -83,7 +81,10 @@ func (e *evaluation) decide(i int) Decision {
 	case doubt != nil:
 		d.Verdict, d.Reasons = Hold, e.reason(doubt, i, Unknown, false)
 	case due != nil:
-		d.Verdict, d.Reasons, d.Quarantine = Remove, e.reason(due, i, True, false), r.quarantine
+		d.Verdict, d.Reasons = Remove, e.reason(due, i, True, false)
+		if !r.quarantine.Zero() {
+			d.Quarantine = &r.quarantine
+		}
 	default:
 		d.Verdict, d.Reasons = Hold, e.reason(dueDoubt, i, Unknown, false)
 	}

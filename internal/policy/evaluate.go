@@ -26,13 +26,14 @@ type evaluation struct {
 	claims    []int32 // rule of each root, -1 for none
 	at        []int64 // see age
 	sure      []certainty
-	from      []source
+	from      []AgeSource
 	collapsed bool
 	pulls     bool // a missing pull time means never
 	blind     bool // untagged roots may be children of what could not be read
 
 	images   []int32 // which image each root is, -1 where not known; nil until asked
 	imageN   int
+	unitOf   []int32 // of each image, plus one: while one ranking is made, else zero
 	members  []int32 // roots by image, and where those of each image begin; nil until asked
 	begins   []int32
 	places   [][]placing
@@ -97,9 +98,9 @@ func (e *evaluation) ages() {
 		e.warn("push-times", "", "at least 90 %% of the push times fall into one minute: they are taken for a migration or a rebuilt index and not trusted")
 	}
 	e.pulls, e.blind = e.pullsTell(), e.anythingUnread()
-	e.at, e.sure, e.from = make([]int64, len(e.roots)), make([]certainty, len(e.roots)), make([]source, len(e.roots))
+	e.at, e.sure, e.from = make([]int64, len(e.roots)), make([]certainty, len(e.roots)), make([]AgeSource, len(e.roots))
 	for i := range e.roots {
-		from := fromLatest
+		from := FromLatest
 		if r := e.rule(i); r != nil {
 			from = r.ageFrom
 		}
@@ -109,7 +110,16 @@ func (e *evaluation) ages() {
 
 // prepare computes rankings and marks, rule by rule.
 func (e *evaluation) prepare() {
+	sizes := make([]int, len(e.g.rules))
+	for _, k := range e.claims {
+		if k >= 0 {
+			sizes[k]++
+		}
+	}
 	claimed := make([][]int32, len(e.g.rules))
+	for k, n := range sizes {
+		claimed[k] = make([]int32, 0, n)
+	}
 	for i, k := range e.claims {
 		if k >= 0 {
 			claimed[k] = append(claimed[k], int32(i))

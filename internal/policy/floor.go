@@ -48,7 +48,7 @@ func (e *evaluation) newestOf(decisions []Decision, staying map[oci.Digest]bool,
 		if decisions[i].Verdict == Keep || staying[digest] {
 			continue
 		}
-		at, _, sure := e.age(i, fromLatest)
+		at, _, sure := e.age(i, FromLatest)
 		c := byDigest[digest]
 		if c == nil {
 			c = &candidate{known: true}

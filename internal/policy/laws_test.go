@@ -58,7 +58,7 @@ func TestLawOrder(t *testing.T) {
 func reasons(r Report) []any {
 	var all []any
 	for _, d := range r.Decisions {
-		all = append(all, d.Verdict, d.Reasons, d.At, d.AgeFrom)
+		all = append(all, d.Verdict, d.Reasons, d.AgeFrom)
 	}
 	return all
 }

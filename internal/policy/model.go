@@ -7,18 +7,6 @@ import (
 	"github.com/regkeep/regkeep/internal/policy/pattern"
 )
 
-// source is where an age is counted from.
-type source uint8
-
-const (
-	fromLatest source = iota
-	fromPushed
-	fromCreated
-	fromSeen
-)
-
-func (s source) String() string { return [...]string{"", "pushed", "created", "seen"}[s] }
-
 // settings are Settings with what only evaluation needs.
 type settings struct {
 	Settings
@@ -43,7 +31,7 @@ type rule struct {
 	tags         pattern.List
 	untagged     bool
 	remove, keep []*item
-	ageFrom      source
+	ageFrom      AgeSource
 	unknownOld   bool
 	// quarantine is how long what goes is held; zero: not at all.
 	quarantine duration.Duration

@@ -169,7 +169,7 @@ func (c *compiler) rule(v *document.Value, set settings) *rule {
 		c.problem(v, "", `the rule claims nothing: give it tags: ["**"] for all tags, or untagged: true`)
 	}
 	if from := v.Field("age_from"); from != nil {
-		r.ageFrom = source(1 + slices.Index([]string{"pushed", "created", "seen"}, c.choice(from, ruleKeys, "age_from")))
+		r.ageFrom = AgeSource(1 + slices.Index([]string{"pushed", "created", "seen"}, c.choice(from, ruleKeys, "age_from")))
 	}
 	if unknown := v.Field("unknown_age"); unknown != nil {
 		r.unknownOld = c.choice(unknown, ruleKeys, "unknown_age") == "old"

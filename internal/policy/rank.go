@@ -124,7 +124,10 @@ func (e *evaluation) rank(r *rule, claimed []int32, spec rankSpec, places []plac
 		if spec.per != "" {
 			unitOfPair = map[pair]int32{}
 		} else {
-			unitOfImage = make([]int32, e.imageCount())
+			if e.unitOf == nil {
+				e.unitOf = make([]int32, e.imageCount())
+			}
+			unitOfImage = e.unitOf
 		}
 	}
 	rk.unitOf = make([]int32, len(claimed))
@@ -163,6 +166,13 @@ func (e *evaluation) rank(r *rule, claimed []int32, spec rankSpec, places []plac
 			units[at].join(keys[c], known[c], spec)
 		}
 		rk.unitOf[c] = at
+	}
+	if unitOfImage != nil {
+		for _, i := range claimed {
+			if image := e.image(int(i)); image >= 0 {
+				unitOfImage[image] = 0
+			}
+		}
 	}
 	rk.size = len(units)
 	for _, u := range units {
@@ -252,9 +262,9 @@ func (e *evaluation) timeKey(r *rule, i int, b by) (int64, bool) {
 	at, sure := e.at[i], e.sure[i]
 	switch b {
 	case byCreated:
-		at, _, sure = e.age(i, fromCreated)
+		at, _, sure = e.age(i, FromCreated)
 	case byPushed:
-		at, _, sure = e.age(i, fromPushed)
+		at, _, sure = e.age(i, FromPushed)
 	case byPulled:
 		used, known := e.used(i)
 		return used, known

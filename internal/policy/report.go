@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"time"
-
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy/duration"
@@ -37,14 +35,13 @@ type Reason struct {
 // Decision is the verdict on one root.
 type Decision struct {
 	Root    inventory.Root
-	Verdict Verdict
 	Reasons []Reason // at least one
-	// Age facts that were used: At is zero when the age is unknown.
-	At      time.Time
-	AgeFrom string // pushed, created, seen; "" when unknown
+	Verdict Verdict
+	// AgeFrom says which time the age was counted from.
+	AgeFrom AgeSource
 	// Quarantine is how long a removed root is held in a holding repository;
-	// zero: not at all.
-	Quarantine duration.Duration
+	// nil: not at all.
+	Quarantine *duration.Duration
 }
 
 // Report is the outcome for one repository: one decision per root, in the

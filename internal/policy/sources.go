@@ -44,7 +44,7 @@ const (
 )
 
 // aged are the facts that an age rests on, or an order by time.
-func (s source) aged() rests {
+func (s AgeSource) aged() rests {
 	return [...]rests{restsAge, restsPushed, restsCreated, restsSeen}[s]
 }
 
@@ -58,8 +58,8 @@ func (e *evaluation) agedFrom(i int) rests {
 
 // ordered are the facts that a ranking rests on, in a rule with that source of
 // ages.
-func (s rankSpec) ordered(from source) rests {
-	return [...]rests{from.aged(), restsCreated, restsPushed, restsPulled, restsTag, restsTag, restsTag}[s.by]
+func (s rankSpec) ordered(from AgeSource) rests {
+	return [...]rests{from.aged(), restsCreated, restsPushed, restsPulled | restsPushed | restsSeen, restsTag, restsTag, restsTag}[s.by]
 }
 
 // variableRests are the facts behind the variables of expressions.

@@ -63,7 +63,7 @@ func (p *Policy) configs(repo *inventory.Repository, g *governed, undecided map[
 		if g.settings.Floor > 0 {
 			needs[r] |= needAge
 		}
-		if needs[r]&needAge != 0 && r.ageFrom == fromCreated {
+		if needs[r]&needAge != 0 && r.ageFrom == FromCreated {
 			needs[r] |= needConfig
 		}
 	}
