@@ -66,23 +66,33 @@ func (a *App) reversals(ctx context.Context, state *store.Store, run journal.Run
 	return r, nil
 }
 
-// of says how far a step that was done can be undone. The plan's promise holds
-// only as long as what it rests on is there.
-func (r *reversals) of(step *plan.Step, done journal.Outcome) plan.Reversal {
-	if step.Quarantine != "" {
-		if long, err := duration.Parse(step.For); err == nil && r.now.Before(long.After(r.run.Started)) {
-			return plan.UndoFull
-		}
-	}
+// of says how far a step that was done can be undone, and where that rests on
+// quarantine alone, until when. The plan's promise holds only as long as what
+// it rests on is there.
+func (r *reversals) of(step *plan.Step, done journal.Outcome) (plan.Reversal, time.Time) {
+	ends := r.quarantineEnds(step)
+	archived := r.archive == ArchiveRemote || r.kept[step.Seq]
 	switch {
+	case r.now.Before(ends) && !archived:
+		return plan.UndoFull, ends
 	case step.Undo == plan.UndoNone:
-		return plan.UndoNone
-	case r.archive == ArchiveRemote || r.kept[step.Seq]:
-		return plan.UndoFull
+		return plan.UndoNone, time.Time{}
+	case archived:
+		return plan.UndoFull, time.Time{}
 	case step.Undo == plan.UndoFull && r.archive == ArchiveNone && step.Quarantine == "", len(step.Siblings) > 0:
-		return plan.UndoFull // the image itself has stayed
+		return plan.UndoFull, time.Time{} // the image itself has stayed
 	case r.collected[step.Registry].After(done.At):
-		return plan.UndoNone
+		return plan.UndoNone, time.Time{}
 	}
-	return plan.UndoUntilGC
+	return plan.UndoUntilGC, time.Time{}
+}
+
+// quarantineEnds is zero for a step that puts nothing there. The time counts
+// from the beginning of the run, as the tags of the holding repository say.
+func (r *reversals) quarantineEnds(step *plan.Step) time.Time {
+	long, err := duration.Parse(step.For)
+	if step.Quarantine == "" || err != nil {
+		return time.Time{}
+	}
+	return long.After(r.run.Started)
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ func TestHowFarAStepCanBeUndone(t *testing.T) {
 		"only a tag went":                            {untag, ArchiveNone, nil, days(1), days(2), plan.UndoFull},
 		"only a tag went, and the archive is gone":   {untag, ArchiveMissing, nil, days(1), days(2), plan.UndoFull},
 		"in quarantine, collected since":             {held, ArchiveNone, nil, days(1), days(13), plan.UndoFull},
+		"archived, in quarantine":                    {held, ArchivePresent, map[int]bool{1: true}, time.Time{}, days(13), plan.UndoFull},
 		"the quarantine is over":                     {held, ArchiveNone, nil, time.Time{}, days(15), plan.UndoUntilGC},
 		"the quarantine is over, and collected":      {held, ArchiveNone, nil, days(16), days(17), plan.UndoNone},
 		"the quarantine is over, and it is archived": {held, ArchivePresent, map[int]bool{1: true}, days(16), days(17), plan.UndoFull},
@@ -49,8 +51,12 @@ func TestHowFarAStepCanBeUndone(t *testing.T) {
 		r := &reversals{
 			run: journal.Run{Started: began}, now: c.now, archive: c.archive, kept: c.kept, collected: map[string]time.Time{"r": c.collected},
 		}
-		if got := r.of(&c.step, done); got != c.want {
+		got, ends := r.of(&c.step, done)
+		if got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+		if rests := strings.HasPrefix(name, "in quarantine,"); rests != ends.Equal(days(14)) || !rests && !ends.IsZero() {
+			t.Errorf("%s: ends %s", name, ends)
 		}
 	}
 }

@@ -3,7 +3,9 @@ package cli
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -18,7 +20,10 @@ func (p *program) runsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "runs [RUN]",
 		Short: "Show what ran, what it did, and what can still be undone",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Lists the runs, the latest first: which tags went, and how far they can be put
+back. With RUN every step of it, with all tags that went, and for what is in
+quarantine until when it stays there.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			a, err := p.open()
 			if err != nil {
@@ -29,7 +34,7 @@ func (p *program) runsCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return p.showRun(report)
+				return p.showRun(report, a.RunSteps(cmd.Context(), report.Run))
 			}
 			reports, err := a.Runs(cmd.Context())
 			if err != nil {
@@ -62,17 +67,30 @@ type runRecord struct {
 	// tell.
 	Bytes      *int64 `json:"bytes_freed,omitempty"`
 	BytesExact bool   `json:"bytes_exact,omitempty"`
+	// Tags counts the root tags that went, or came back, and SomeTags names the
+	// first of them; "runs RUN" has all, step by step.
+	Tags     int      `json:"tags"`
+	SomeTags []string `json:"some_tags,omitempty"`
+	// Quarantined counts those that only quarantine has by now, the first of them
+	// until QuarantineEnds.
+	Quarantined    int        `json:"quarantined,omitempty"`
+	QuarantineEnds *time.Time `json:"quarantine_ends,omitempty"`
 }
 
 func recordOf(r app.RunReport) runRecord {
 	record := runRecord{
 		Type: "run", ID: r.Run.ID, Plan: r.Run.PlanID, Kind: r.Run.Kind, Registries: r.Run.Registries,
 		Status: string(r.Run.Status), Started: r.Run.Started, Finished: known(r.Run.Finished), Undoes: r.Run.Undoes,
-		Outcomes: tally(r.Outcomes), Left: r.Left, Undo: map[string]int{}, UndoneBy: r.UndoneBy,
+		Outcomes: map[string]int{}, Left: r.Left, Undo: map[string]int{}, UndoneBy: r.UndoneBy,
 	}
 	record.Archive, record.ArchiveState = r.Run.Archive, string(r.Archive)
 	if r.BytesKnown {
 		record.Bytes, record.BytesExact = &r.Bytes, r.BytesExact
+	}
+	record.Tags, record.SomeTags = r.Tags.N, r.Tags.First
+	record.Quarantined, record.QuarantineEnds = r.Held.Tags, known(r.Held.From)
+	for status, n := range r.Counts {
+		record.Outcomes[string(status)] = n
 	}
 	for how, n := range r.Undoable {
 		record.Undo[string(how)] = n
@@ -94,9 +112,9 @@ func (p *program) showRuns(reports []app.RunReport) error {
 		_, err := fmt.Fprintln(p.t.out, "Nothing ran yet.")
 		return err
 	}
-	t := newTable(p.t, "", "run", "age", "what", "registries", "status", "can be undone")
+	t := newTable(p.t, "", "run", "age", "what", "registries", "status", "can be undone", "which tags")
 	for _, r := range reports {
-		t.row(r.Run.ID, age(p.clock(), r.Run.Started), didWhat(r), strings.Join(r.Run.Registries, ", "), p.runStatus(r), undoText(r))
+		t.row(r.Run.ID, age(p.clock(), r.Run.Started), didWhat(r), strings.Join(r.Run.Registries, ", "), p.runStatus(r), undoText(r), someOf(r.Tags.First, r.Tags.N))
 	}
 	w := bufio.NewWriter(p.t.out)
 	t.write(w)
@@ -104,7 +122,7 @@ func (p *program) showRuns(reports []app.RunReport) error {
 }
 
 func didWhat(r app.RunReport) string {
-	done := r.Count(journal.Done) + r.Count(journal.AlreadyGone) + r.Count(journal.AlreadyThere)
+	done := r.Counts[journal.Done] + r.Counts[journal.AlreadyGone] + r.Counts[journal.AlreadyThere]
 	verb := "removed"
 	if r.Run.Kind == "restore" {
 		verb = "put back"
@@ -136,8 +154,11 @@ func undoText(r app.RunReport) string {
 	}
 	can := r.Undoable
 	var parts []string
-	if n := can[plan.UndoFull]; n > 0 {
+	if n := can[plan.UndoFull] - r.Held.Steps; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s any time", count(n, "step")))
+	}
+	if n := r.Held.Steps; n > 0 {
+		parts = append(parts, fmt.Sprintf("%s until %s (quarantine)", count(n, "step"), heldUntil(r.Held)))
 	}
 	if n := can[plan.UndoUntilGC]; n > 0 {
 		parts = append(parts, fmt.Sprintf("%s until garbage is collected", count(n, "step")))
@@ -147,9 +168,6 @@ func undoText(r app.RunReport) string {
 	}
 	return orElse(and(parts), "nothing to undo")
 }
-
-// undoWord is how far a step can be undone, for a table.
-var undoWord = map[plan.Reversal]string{plan.UndoFull: "any time", plan.UndoUntilGC: "until collected", plan.UndoNone: "no more"}
 
 // archiveText says where the images of a run are kept, and what it freed.
 func archiveText(r app.RunReport) string {
@@ -172,44 +190,24 @@ func archiveText(r app.RunReport) string {
 	return strings.Join(lines, "\n")
 }
 
-func (p *program) showRun(r app.RunReport) error {
+func (p *program) showRun(r app.RunReport, steps iter.Seq2[[]app.RunStep, error]) error {
+	view := runView{t: p.t, now: p.clock(), steps: steps}
 	if p.json() {
-		lines := json.NewEncoder(p.t.out)
-		if err := lines.Encode(recordOf(r)); err != nil {
-			return err
-		}
-		for _, o := range r.Outcomes {
-			if err := lines.Encode(outcomeLine{
-				Type: "outcome", Seq: o.Seq, Registry: o.Registry, Repository: o.Repository, Tag: o.Tag, Digest: o.Digest,
-				Action: string(o.Action), Status: string(o.Status), Error: o.Error, Undo: string(r.Undo[o.Seq]),
-			}); err != nil {
-				return err
-			}
-		}
-		return nil
+		return view.writeJSON(r)
 	}
 	w := bufio.NewWriter(p.t.out)
 	fmt.Fprintf(w, "%s  %s, started %s\n", p.t.paint.bold(r.Run.ID), p.runStatus(r), r.Run.Started.UTC().Format("2006-01-02 15:04:05 MST"))
 	fmt.Fprintf(w, "%s on %s; can be undone: %s\n", capital(didWhat(r)), strings.Join(r.Run.Registries, ", "), undoText(r))
+	writeWent(w, r)
 	if text := archiveText(r); text != "" {
 		fmt.Fprintln(w, text)
 	}
 	fmt.Fprintln(w)
-	t := newTable(p.t, "", "image", "action", "status", "undo", "")
-	for _, o := range r.Outcomes {
-		t.row(o.Registry+"/"+o.Repository+named(o.Tag, o.Digest), string(o.Action), string(o.Status), undoWord[r.Undo[o.Seq]], o.Error)
+	if err := view.writeSteps(w); err != nil {
+		return errors.Join(err, w.Flush())
 	}
-	t.write(w)
 	if r.Left > 0 {
 		fmt.Fprintf(w, "\n%s left. Go on with: regkeep apply --resume %s\n", count(r.Left, "step is|steps are"), r.Run.ID)
 	}
 	return w.Flush()
-}
-
-func tally(outcomes []journal.Outcome) map[string]int {
-	counts := map[string]int{}
-	for _, o := range outcomes {
-		counts[string(o.Status)]++
-	}
-	return counts
 }

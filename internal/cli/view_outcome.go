@@ -49,7 +49,12 @@ type outcomeLine struct {
 	Action     string     `json:"action"`
 	Status     string     `json:"status"`
 	Error      string     `json:"error,omitempty"`
-	Undo       string     `json:"undo,omitempty"` // how far it can be undone now; only in "runs RUN"
+	// Only in "runs RUN": how far it can be undone now, which tags went along,
+	// and in which holding repository the image is until when.
+	Undo           string     `json:"undo,omitempty"`
+	Takes          []string   `json:"takes,omitempty"`
+	Quarantine     string     `json:"quarantine,omitempty"`
+	QuarantineEnds *time.Time `json:"quarantine_ends,omitempty"`
 }
 
 type verifyLine struct {
