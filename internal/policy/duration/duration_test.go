@@ -72,12 +72,12 @@ func TestStringIsRead(t *testing.T) {
 }
 
 func TestParseSize(t *testing.T) {
-	for text, want := range map[string]int64{"10MB": 10_000_000, "2GiB": 2 << 30, "500kB": 500_000, "1B": 1, "0B": 0} {
+	for text, want := range map[string]int64{"10MB": 10_000_000, "2GiB": 2 << 30, "500kB": 500_000, "1B": 1, "0B": 0, "5368709121B": 5<<30 + 1, "0009223372036854775807B": 1<<63 - 1} {
 		if got, err := ParseSize(text); err != nil || got != want {
 			t.Errorf("ParseSize(%q) = %d, %v", text, got, err)
 		}
 	}
-	for text, suggestion := range map[string]string{"10": "10MB", "10mb": "10MB", "2G": "2GB", "-1MB": "", "1.5GB": "", "x": "", "999999999TiB": "", "2gib": "2GiB"} {
+	for text, suggestion := range map[string]string{"10": "10MB", "10mb": "10MB", "2G": "2GB", "-1MB": "", "1.5GB": "", "x": "", "999999999TiB": "", "9223372036854775808B": "", "2gib": "2GiB"} {
 		_, err := ParseSize(text)
 		var fault *Error
 		if !errors.As(err, &fault) || fault.Suggestion != suggestion {

@@ -3,6 +3,7 @@ package duration
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -37,11 +38,11 @@ func ParseSize(text string) (int64, error) {
 		if u.name != name {
 			continue
 		}
-		n, ok := small(number)
-		if !ok || int64(n) > math.MaxInt64/u.bytes {
+		n, err := strconv.ParseInt(number, 10, 64)
+		if err != nil || n > math.MaxInt64/u.bytes {
 			return fail("is larger than anything a registry holds", "")
 		}
-		return int64(n) * u.bytes, nil
+		return n * u.bytes, nil
 	}
 	for _, u := range sizeUnits {
 		short := strings.TrimSuffix(u.name, "B")
