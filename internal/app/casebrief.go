@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -20,12 +21,32 @@ type briefRepository struct {
 	tags []briefTag
 }
 
+// briefTag is one tag, or an untagged image where the name begins with @.
 type briefTag struct {
 	name, digest            string
 	age                     *policy.Duration
 	created, pushed, pulled time.Time
 	labels                  map[string]string
+	bytes                   int64 // 0: not known
 }
+
+// untagged is the word behind the @ of an image without a tag.
+func (t *briefTag) untagged() (word string, is bool) { return strings.CutPrefix(t.name, "@") }
+
+// image is the digest that stands for what was written: the word of an image
+// that several tags share, or that has none, or else the tag itself.
+func (t *briefTag) image(repository string) oci.Digest {
+	switch word, untagged := t.untagged(); {
+	case untagged:
+		return wordDigest(word)
+	case t.digest != "":
+		return wordDigest(t.digest)
+	}
+	return oci.FromBytes([]byte("tag " + repository + ":" + t.name))
+}
+
+// wordDigest is the digest that a word of a case stands for.
+func wordDigest(word string) oci.Digest { return oci.FromBytes([]byte("digest " + word)) }
 
 func (f *caseFile) brief(v *document.Value) []briefRepository {
 	var all []briefRepository
@@ -55,6 +76,12 @@ func (f *caseFile) briefTag(name string, v *document.Value) briefTag {
 			t.age = &d
 		},
 		"created": f.time(&t.created), "pushed": f.time(&t.pushed), "pulled": f.time(&t.pulled),
+		"size": func(v *document.Value) {
+			var err error
+			if t.bytes, err = policy.ParseSize(v.Text); err != nil {
+				f.problem(v, "size: %v", err)
+			}
+		},
 		"labels": func(v *document.Value) {
 			t.labels = map[string]string{}
 			for _, field := range v.Fields {
@@ -89,39 +116,43 @@ func (c *policyCase) stockOf(ctx context.Context) (*stock, error) {
 const briefRegistry = "case"
 
 // inventory is the repository as if it had been read: every tag is an image of
-// its own unless digest: says otherwise.
+// its own unless digest: says otherwise. An image was built before any of its
+// tags was pushed, so of several ages the greatest is that of the build.
 func (r *briefRepository) inventory(now time.Time) *inventory.Repository {
 	repo := &inventory.Repository{
 		Registry: briefRegistry, Name: r.name, Depth: inventory.Graph, ReferrersComplete: true,
 		Manifests: map[oci.Digest]*inventory.Manifest{},
 	}
+	stated := map[oci.Digest]bool{} // images of which created is written
 	for _, t := range r.tags {
-		if t.age != nil {
-			at := t.age.Before(now)
-			if t.created.IsZero() {
-				t.created = at
-			}
-			if t.pushed.IsZero() {
-				t.pushed = at
-			}
-		}
-		digest := oci.FromBytes([]byte("tag " + r.name + ":" + t.name))
-		if t.digest != "" {
-			digest = oci.FromBytes([]byte("digest " + t.digest))
-		}
-		repo.Tags = append(repo.Tags, inventory.Tag{Name: t.name, Digest: digest, Pushed: t.pushed, Pulled: t.pulled})
-		repo.PullsRecorded = repo.PullsRecorded || !t.pulled.IsZero()
+		digest := t.image(r.name)
 		m := repo.Manifests[digest]
 		if m == nil {
 			m = &inventory.Manifest{Digest: digest, MediaType: "application/vnd.oci.image.manifest.v1+json", Kind: oci.KindImage, Read: true}
 			repo.Manifests[digest] = m
 		}
-		if t.created.After(m.Created) {
-			m.Created = t.created
+		if t.age != nil {
+			at := t.age.Before(now)
+			if t.pushed.IsZero() {
+				t.pushed = at
+			}
+			if !stated[digest] && (m.Created.IsZero() || at.Before(m.Created)) {
+				m.Created = at
+			}
+		}
+		if !t.created.IsZero() {
+			m.Created, stated[digest] = t.created, true
 		}
 		if t.labels != nil {
 			m.Labels = t.labels
 		}
+		m.Bytes = max(m.Bytes, t.bytes)
+		repo.PullsRecorded = repo.PullsRecorded || !t.pulled.IsZero()
+		if _, untagged := t.untagged(); untagged {
+			m.Pushed, m.Pulled = t.pushed, t.pulled
+			continue
+		}
+		repo.Tags = append(repo.Tags, inventory.Tag{Name: t.name, Digest: digest, Pushed: t.pushed, Pulled: t.pulled})
 	}
 	slices.SortFunc(repo.Tags, func(a, b inventory.Tag) int { return cmp.Compare(a.Name, b.Name) })
 	return repo

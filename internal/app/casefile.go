@@ -25,6 +25,7 @@ type policyCase struct {
 	now    time.Time
 	saved  string            // an inventory file, or
 	brief  []briefRepository // an inventory written by hand
+	uses   []caseUse         // nil: the case does not say what is in use
 	expect []expectation
 }
 
@@ -147,6 +148,7 @@ func (f *caseFile) policyCase(v *document.Value) policyCase {
 				f.problem(v, "inventory: %v", err)
 			}
 		},
+		"in_use": func(v *document.Value) { c.uses = f.uses(v) },
 		"expect": func(v *document.Value) { c.expect = f.expect(v) },
 	})
 	switch {

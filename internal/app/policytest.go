@@ -61,6 +61,7 @@ func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
 	if err != nil {
 		return CaseResult{}, err
 	}
+	stored.evidence = c.evidence(stored.saved.Info.Name)
 	result := CaseResult{Name: c.name, Policy: c.file, Now: c.now}
 	if result.Now.IsZero() {
 		result.Now = stored.saved.At
@@ -83,7 +84,7 @@ func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
 func (c *policyCase) compare(verdicts []plan.Verdict) []CaseMiss {
 	found := map[spot]plan.Verdict{}
 	for _, v := range verdicts {
-		found[spot{v.Repository, nameOf(v)}] = v
+		found[spot{v.Repository, c.nameOf(v)}] = v
 	}
 	var misses []CaseMiss
 	reported := map[spot]bool{}
@@ -102,12 +103,24 @@ func (c *policyCase) compare(verdicts []plan.Verdict) []CaseMiss {
 	}
 	for _, e := range c.expect {
 		for _, v := range verdicts {
-			if v.Repository == e.repository && v.Verdict == e.verdict && !slices.Contains(e.tags, nameOf(v)) {
-				miss(e, nameOf(v), "not "+e.verdict, v)
+			if v.Repository == e.repository && v.Verdict == e.verdict && !slices.Contains(e.tags, c.nameOf(v)) {
+				miss(e, c.nameOf(v), "not "+e.verdict, v)
 			}
 		}
 	}
 	return misses
+}
+
+// nameOf is the tag, or @ and the word that stands for an image without one.
+func (c *policyCase) nameOf(v plan.Verdict) string {
+	for _, repository := range c.brief {
+		for _, t := range repository.tags {
+			if word, untagged := t.untagged(); v.Tag == "" && untagged && wordDigest(word) == v.Digest {
+				return t.name
+			}
+		}
+	}
+	return nameOf(v)
 }
 
 // nameOf is the tag, or @ and the digest of what has none.

@@ -72,6 +72,48 @@ func TestCasesThatDiffer(t *testing.T) {
 	}
 }
 
+// What a case writes by hand is what the registry would have told.
+func TestInventoriesByHand(t *testing.T) {
+	const old = `now: 2026-06-01, inventory: {shop/cart: {new: {age: 1d}, `
+	for name, tc := range map[string]struct{ rule, body, want string }{
+		"the oldest of several ages is that of the build": {`remove: [{older_than: 30d}], age_from: created`,
+			old + `a: {age: 90d, digest: x}, b: {age: 1d, digest: x}}}, expect: {shop/cart: {remove: [a, b]}}`, ""},
+		"a build time that is written is the build time": {`remove: [{older_than: 30d}], age_from: created`,
+			old + `a: {created: 2026-05-20, digest: x}, b: {age: 90d, digest: x}}}, expect: {shop/cart: {remove: []}}`, ""},
+		"also where it is written below": {`remove: [{older_than: 30d}], age_from: created`,
+			old + `a: {age: 90d, digest: x}, b: {created: 2026-05-20, digest: x}}}, expect: {shop/cart: {remove: []}}`, ""},
+		"an untagged image has a push and pulls of its own": {`untagged: true, remove: [{not_pulled_for: 30d}]`,
+			old + `"@a": {pushed: 2026-01-01, pulled: 2026-02-01}, "@b": {pushed: 2026-01-01, pulled: 2026-05-31}, "@c": {pushed: 2026-05-30}}}, expect: {shop/cart: {remove: ["@a"], hold: []}}`, ""},
+		"a digest may be in use": {`remove: [{older_than: 30d}], keep: [{in_use: true}]`,
+			`in_use: [shop/cart@` + string(wordDigest("x")) + `], ` + old + `a: {age: 90d, digest: x}, b: {age: 90d}}}, expect: {shop/cart: {remove: [b]}}`, ""},
+		"a repository may be in use": {`remove: [{older_than: 30d}], keep: [{in_use: true}]`,
+			`in_use: [shop/cart], ` + old + `a: {age: 90d}}, shop/till: {a: {age: 90d}, new: {age: 1d}}}, expect: {shop/cart: {remove: []}, shop/till: {remove: [a]}}`, ""},
+		"a miss names an untagged image as it was written": {`untagged: true, remove: [{older_than: 30d}]`,
+			old + `"@a": {age: 90d}}}, expect: {shop/cart: {keep: ["@a", new]}}`, "@a keep remove"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			rules := "version: 1\npolicies: [{repositories: [\"**\"], rules: [{tags: [\"**\"], " + tc.rule + "}]}]\n"
+			for file, text := range map[string]string{"policy.yaml": rules, "cases.yaml": "policy: policy.yaml\ncases: [{name: n, " + tc.body + "}]\n"} {
+				if err := os.WriteFile(filepath.Join(folder, file), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			results, err := TestPolicy(t.Context(), filepath.Join(folder, "cases.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, miss := range results[0].Misses {
+				got = append(got, miss.Tag+" "+miss.Want+" "+miss.Got.Verdict)
+			}
+			if strings.Join(got, ",") != tc.want {
+				t.Errorf("got %q, want %q", strings.Join(got, ","), tc.want)
+			}
+		})
+	}
+}
+
 func TestCaseFileMistakes(t *testing.T) {
 	const head = "policy: policy.yaml\ncases:\n"
 	for text, want := range map[string]string{

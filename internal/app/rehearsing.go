@@ -15,6 +15,7 @@ import (
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/usage"
 )
 
 // Rehearsal is the kind of plans that were made without a registry. No apply
@@ -86,6 +87,9 @@ func (a *App) rehearsalHeader(stored *stock, request RehearsalRequest) plan.Head
 type stock struct {
 	saved        *inventory.Saved
 	repositories []*inventory.Repository
+	// evidence is what a policy case says of use; nil for a rehearsal, which
+	// asks nobody.
+	evidence *usage.Evidence
 }
 
 func loadStock(ctx context.Context, path string, demand inventory.Demand) (*stock, error) {
@@ -128,7 +132,7 @@ func (s *stock) decide(ctx context.Context, given *policy.Policy, now time.Time,
 	watched := watch.scope(s.saved.Info.Name, true)
 	builder.Gaps(s.saved.Gaps()...)
 	for _, repo := range s.repositories {
-		report := rules.Evaluate(repo, nil, now)
+		report := rules.Evaluate(repo, s.evidence, now)
 		watched.add(repo, &report)
 		if removed := report.Removes(); len(removed) > 0 {
 			var err error

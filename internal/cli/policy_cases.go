@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +92,11 @@ func (p *program) tellCases(file string, results []app.CaseResult) (failed bool,
 }
 
 func (p *program) tellMiss(line caseLine, column int) {
-	fmt.Fprintf(p.t.out, "      %s:%d:%d: %s:%s: want %s, got %s", line.File, line.Line, column, line.Repository, line.Tag, line.Want, line.Got)
+	name := line.Repository + ":" + line.Tag
+	if strings.HasPrefix(line.Tag, "@") { // an image without a tag
+		name = line.Repository + line.Tag
+	}
+	fmt.Fprintf(p.t.out, "      %s:%d:%d: %s: want %s, got %s", line.File, line.Line, column, name, line.Want, line.Got)
 	if line.Why != "" {
 		fmt.Fprintf(p.t.out, ": %s", line.Why)
 	}

@@ -13,85 +13,33 @@ import (
 
 var update = flag.Bool("update", false, "write docs/policy.md anew")
 
-type recipe struct{ Title, Text, YAML string }
+type recipe struct{ File, Title, Text, YAML string }
 
-// recipes of the cookbook; every one is read by the test.
+// recipes of the cookbook. Each is a policy in docs/cookbook, with a file of
+// cases beside it that internal/app runs.
 var recipes = []recipe{
-	{"Older than 30 days, but at least five", "The request that regkeep was made for.", request},
-	{"Releases by version", "The three newest patch releases of every minor line stay for ever, others for a year, release candidates for a month.", `version: 1
-policies:
-  - repositories: ["**"]
-    rules:
-      - name: release candidates
-        tags: ["v*-rc*"]
-        remove: [{older_than: 30d}]
-      - name: releases
-        tags: ["v*"]
-        remove: [{older_than: 1y}]
-        keep:
-          - semver: {newest: 3, per: minor}
-`},
-	{"Images of pull requests", "They go after a week, or when the image says itself that it has expired. What somebody runs stays.", `version: 1
-protect: [{in_use: true}]
-policies:
-  - repositories: ["**"]
-    rules:
-      - tags: ["pr-*"]
-        remove: [{older_than: 7d}, {expired: true}]
-      - untagged: true
-        remove: [{older_than: 7d}]
-`},
-	{"Nightly builds like backups", "Seven days, four weeks, twelve months, one of each. The day is taken from the tag.", `version: 1
-timezone: Europe/Berlin
-policies:
-  - repositories: ["**"]
-    rules:
-      - tags: ["/nightly-(?P<day>[0-9]{8})/"]
-        remove: [{everything: true}]
-        keep:
-          - {daily: 7, by: {captured: day, as: date}}
-          - {weekly: 4, by: {captured: day, as: date}}
-          - {monthly: 12, by: {captured: day, as: date}}
-`},
-	{"One repository, many branches", "Every branch has its own five newest builds, by build number.", `version: 1
-policies:
-  - repositories: ["monorepo/**"]
-    rules:
-      - tags: ["/(?P<branch>[a-z0-9.-]+)-b(?P<build>[0-9]+)/"]
-        remove: [{older_than: 14d}]
-        keep: [{newest: 5, per: branch, by: {captured: build}}]
-`},
-	{"Holds for compliance", "What carries the label stays, in every repository. So does every image that also has a release tag, under each of its names.", `version: 1
-protect:
-  - labels: {com.example.legal-hold: "true"}
-  - image_tags: {any: ["v*", prod]}
-policies:
-  - repositories: ["**"]
-    rules:
-      - tags: ["**"]
-        untagged: true
-        remove: [{older_than: 1y}]
-        keep: [{newest: 10}]
-`},
-	{"Not pulled for 90 days", "Only in registries that record pulls; elsewhere everything is held. A fresh image that nobody pulled yet is not idle.", `version: 1
-protect: [{in_use: true}]
-policies:
-  - repositories: ["**"]
-    rules:
-      - tags: ["**"]
-        remove: [{not_pulled_for: 90d}]
-        keep: [{newest: 3}]
-`},
-	{"Large images sooner", "Images over 5 GiB that no production tag points at go after three days.", `version: 1
-policies:
-  - repositories: ["ml/**", "!ml/base"]
-    rules:
-      - tags: ["**"]
-        remove:
-          - {size_over: 5GiB, older_than: 3d, image_tags: {none: [prod, "v*"]}}
-          - {older_than: 90d}
-        keep: [{newest: 2}]
-`},
+	{File: "older-than", Title: "Older than 30 days, but at least five", Text: "The request that regkeep was made for."},
+	{File: "releases", Title: "Releases by version", Text: "The three newest patch releases of every minor line stay for ever, others for a year, release candidates for a month. Moving tags such as `v1` and `v1.2` belong to no rule and stay, and so does the image that they point at."},
+	{File: "pull-requests", Title: "Images of pull requests", Text: "They go after a week, or when the image says itself that it has expired. What somebody runs stays."},
+	{File: "nightly", Title: "Nightly builds like backups", Text: "Seven days, four weeks, twelve months, one of each. The day is taken from the tag."},
+	{File: "branches", Title: "One repository, many branches", Text: "Every branch has its own five newest builds, by build number; so has one on which nobody works any more."},
+	{File: "compliance", Title: "Holds for compliance", Text: "What carries the label stays, in every repository. So does every image that also has a release tag, under each of its names. Untagged images have a rule of their own, so that they take no places from tags."},
+	{File: "not-pulled", Title: "Not pulled for 90 days", Text: "Only in registries that record pulls; elsewhere all but the newest three are held. A fresh image that nobody pulled yet is not idle."},
+	{File: "large-images", Title: "Large images sooner", Text: "Images over 5 GiB go after three days, others after ninety. The newest two stay, and what a production tag points at, under each of its names."},
+}
+
+// cookbook reads the policies of the recipes.
+func cookbook(t *testing.T) []recipe {
+	t.Helper()
+	all := slices.Clone(recipes)
+	for i := range all {
+		text, err := os.ReadFile("../../docs/cookbook/" + all[i].File + ".yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[i].YAML = string(text)
+	}
+	return all
 }
 
 func code(s string) string { return "`" + strings.ReplaceAll(s, "|", `\|`) + "`" }
@@ -197,7 +145,7 @@ func reference(t *testing.T) []byte {
 	if err := tmpl.Execute(&b, map[string]any{
 		"Top": topKeys, "Settings": settingKeys, "Foreign": foreignKeys, "Policy": policyKeys, "Rule": ruleKeys,
 		"Conditions": conditionKeys, "Nesting": nestingKeys, "Modifiers": modifierKeys,
-		"Semver": semverKeys, "ImageTags": imageTagsKeys, "Order": orderKeys, "Orphans": orphanKeys, "Recipes": recipes,
+		"Semver": semverKeys, "ImageTags": imageTagsKeys, "Order": orderKeys, "Orphans": orphanKeys, "Recipes": cookbook(t),
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +167,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 
 func TestCookbook(t *testing.T) {
 	schema := compileSchema(t)
-	for _, r := range recipes {
+	for _, r := range cookbook(t) {
 		if warnings := parse(t, r.YAML).Warnings(); len(warnings) > 0 {
 			t.Errorf("%s: %+v", r.Title, warnings)
 		}
