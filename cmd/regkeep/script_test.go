@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ const (
 	scriptPassword = "correct-horse-battery"
 )
 
-// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags]
+// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags] [blind]
 // sets VARIABLE to the host of a new registry. One that asks for a password has
 // a second host VARIABLE_OPEN that does not.
 func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
@@ -105,6 +106,8 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 			options.Wrap = askPassword
 		case "failing-tags":
 			options.Wrap = failTags
+		case "blind":
+			options.Wrap = goBlind
 		default:
 			ts.Fatalf("registry option %q", option)
 		}
@@ -187,6 +190,21 @@ func failTags(next http.Handler) http.Handler {
 		if r.URL.Path == "/v2/shop/broken/tags/list" {
 			http.Error(w, `{"errors":[{"code":"UNKNOWN"}]}`, http.StatusInternalServerError)
 			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// goBlind lets nobody see the tags called blind once something was deleted.
+func goBlind(next http.Handler) http.Handler {
+	var deleted atomic.Bool
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if deleted.Load() && strings.HasSuffix(r.URL.Path, "/manifests/blind") {
+			http.Error(w, `{"errors":[{"code":"DENIED"}]}`, http.StatusForbidden)
+			return
+		}
+		if r.Method == http.MethodDelete {
+			defer deleted.Store(true)
 		}
 		next.ServeHTTP(w, r)
 	})

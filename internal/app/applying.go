@@ -149,6 +149,11 @@ func resultKind(result Result) error {
 		return &Failure{Kind: Damaged, Err: errors.New("something that had to stay is not whole any more"), Next: result.Undo}
 	case result.Interrupted:
 		return &Failure{Kind: Interrupted, Err: errors.New("stopped"), Next: "regkeep apply --resume " + result.RunID}
+	case result.Unseen > 0:
+		return &Failure{
+			Kind: Partial, Err: fmt.Errorf("%d of %d images that had to stay could not be looked at: whether they are whole is not known", result.Unseen, result.Verified),
+			Next: "Look again: regkeep apply --resume " + result.RunID,
+		}
 	case result.Open() > 0:
 		return &Failure{Kind: Partial, Err: fmt.Errorf("%d of %d steps were not done", result.Open(), result.Steps)}
 	default:

@@ -78,6 +78,8 @@ func TestWhatARunMeans(t *testing.T) {
 		"one unknown":             {Result{Counts: counts(journal.Done, journal.Unknown)}, Partial, false},
 		"one missing":             {Result{Counts: counts(journal.Done)}, Partial, false},
 		"interrupted":             {Result{Counts: counts(journal.Done), Interrupted: true}, Interrupted, false},
+		"not looked at":           {Result{Counts: both, Unseen: 1}, Partial, false},
+		"damaged, and not seen":   {Result{Counts: both, Damaged: true, Unseen: 1}, Damaged, false},
 		"damaged":                 {Result{Counts: both, Damaged: true}, Damaged, false},
 		"damaged and not done":    {Result{Counts: counts(journal.Done), Damaged: true}, Damaged, false},
 		"damaged and interrupted": {Result{Counts: counts(journal.Done), Damaged: true, Interrupted: true}, Damaged, false},

@@ -94,7 +94,9 @@ type Verification struct {
 	Tag        string
 	Digest     oci.Digest
 	OK         bool
-	Error      string
+	// Unseen: it could not be looked at, so nobody knows. Not OK, and no damage.
+	Unseen bool
+	Error  string
 }
 
 // Result is what became of a plan, in numbers; the single outcomes and
@@ -104,8 +106,9 @@ type Result struct {
 	Steps       int                    // of the plan
 	Counts      map[journal.Status]int // of outcomes; a resumed run's earlier ones too
 	Verified    int                    // roots that had to stay
-	Broken      int                    // of these, what failed its verification
-	Damaged     bool                   // something is
+	Broken      int                    // of these, what is not whole any more
+	Unseen      int                    // of these, what could not be looked at
+	Damaged     bool                   // something is not whole any more
 	Interrupted bool                   // steps are left; resume the run
 	Undo        string                 // where it is damaged: the command that puts back
 }

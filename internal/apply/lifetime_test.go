@@ -156,7 +156,7 @@ func (l *life) carryOut(t *testing.T, p *plan.Plan, check func(t *testing.T, wha
 		if process >= mishaps && err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
-		if result.Damaged && process >= mishaps { // before, it may be that nobody could look
+		if result.Damaged || result.Unseen > 0 && process >= mishaps { // before, it may be that nobody could look
 			t.Errorf("%s: damaged: %+v", what, result.Verifications)
 		}
 		if kept != nil {

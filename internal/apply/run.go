@@ -93,14 +93,17 @@ func Run(ctx context.Context, req Request) (Result, error) {
 func (e *executor) conclude(ctx context.Context, result *Result) error {
 	err := e.verify(ctx, func(v Verification) {
 		result.Verified++
-		if !v.OK {
+		switch {
+		case v.Unseen:
+			result.Unseen++
+		case !v.OK:
 			result.Broken++
 			result.Damaged = true
 		}
 		if e.Verified != nil {
 			e.Verified(v)
 		}
-		e.Events.Emit(event.Verified{Registry: v.Registry, Repository: v.Repository, Tag: v.Tag, OK: v.OK})
+		e.Events.Emit(event.Verified{Registry: v.Registry, Repository: v.Repository, Tag: v.Tag, OK: v.OK, Unseen: v.Unseen})
 	})
 	if ctx.Err() != nil {
 		result.Interrupted = true

@@ -1,11 +1,13 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -204,19 +206,21 @@ func (r *repository) verifyRestored(ctx context.Context) ([]Verification, error)
 	if err != nil {
 		return nil, err
 	}
-	want := journal.Baseline{Tags: map[string]oci.Digest{}, Holds: map[oci.Digest][]oci.Digest{}}
+	var back []plan.Step
 	for _, s := range r.steps {
-		if s.Action != plan.PutTag || !state.Last[s.Seq].Status.Succeeded() {
-			continue
+		if s.Action == plan.PutTag && state.Last[s.Seq].Status.Succeeded() {
+			back = append(back, s)
 		}
-		want.Tags[s.Tag] = s.Digest
-		holds, _, err := r.behind(ctx, oci.Descriptor{Digest: s.Digest, MediaType: s.MediaType}, "")
-		if err != nil {
-			return nil, err
-		}
-		want.Holds[s.Digest] = holds
 	}
-	return r.compare(ctx, want)
+	found := newPresence(r)
+	return r.look(ctx, len(back), func(ctx context.Context, i int) (tag string, digest oci.Digest, err error) {
+		s := back[i]
+		want := journal.Baseline{Holds: map[oci.Digest][]oci.Digest{}}
+		if want.Holds[s.Digest], _, err = r.behind(ctx, oci.Descriptor{Digest: s.Digest, MediaType: s.MediaType}, ""); err != nil {
+			return s.Tag, s.Digest, unseen("what is below it", err)
+		}
+		return s.Tag, s.Digest, r.whole(ctx, found, want, s.Tag, s.Digest)
+	})
 }
 
 // compare looks at what a baseline says. A tag that somebody moved meanwhile
@@ -224,49 +228,68 @@ func (r *repository) verifyRestored(ctx context.Context) ([]Verification, error)
 func (r *repository) compare(ctx context.Context, baseline journal.Baseline) ([]Verification, error) {
 	found := newPresence(r)
 	names := slices.Sorted(maps.Keys(baseline.Tags))
-	all := make([]Verification, len(names))
-	err := r.each(ctx, len(names), func(ctx context.Context, i int) error {
-		v := Verification{Registry: r.registry, Repository: r.name, Tag: names[i], Digest: baseline.Tags[names[i]]}
-		v.Error = r.damage(ctx, found, baseline, v.Tag, v.Digest)
-		v.OK = v.Error == ""
+	return r.look(ctx, len(names), func(ctx context.Context, i int) (string, oci.Digest, error) {
+		tag, digest := names[i], baseline.Tags[names[i]]
+		return tag, digest, r.whole(ctx, found, baseline, tag, digest)
+	})
+}
+
+// look looks at n roots side by side, and tells by tag.
+func (r *repository) look(ctx context.Context, n int, one func(ctx context.Context, i int) (string, oci.Digest, error)) ([]Verification, error) {
+	all := make([]Verification, n)
+	err := r.each(ctx, n, func(ctx context.Context, i int) error {
+		tag, digest, err := one(ctx, i)
+		v := Verification{Registry: r.registry, Repository: r.name, Tag: tag, Digest: digest, OK: err == nil}
+		if err != nil {
+			v.Error = err.Error()
+			v.Unseen = errors.Is(err, errUnseen)
+		}
 		all[i] = v
 		return ctx.Err()
 	})
+	slices.SortFunc(all, func(a, b Verification) int { return strings.Compare(a.Tag, b.Tag) })
 	return all, err
 }
 
-// damage says what is wrong with one root that had to stay; "" for nothing.
-func (r *repository) damage(ctx context.Context, found *presence, baseline journal.Baseline, tag string, digest oci.Digest) string {
+// errUnseen is no damage: the registry did not answer what it has.
+var errUnseen = errors.New("could not be looked at")
+
+func unseen(what string, err error) error { return fmt.Errorf("%s %w: %w", what, errUnseen, err) }
+
+// whole says what is wrong with one root that had to stay; nil for nothing.
+// What is known to be gone goes before what could not be looked at.
+func (r *repository) whole(ctx context.Context, found *presence, baseline journal.Baseline, tag string, digest oci.Digest) error {
 	at, err := r.head(ctx, tag)
 	switch {
 	case err != nil:
-		return fmt.Sprintf("could not be looked at: %v", err)
+		return unseen("the tag", err)
 	case at.Digest == "":
-		return "the tag is gone"
+		return errors.New("the tag is gone")
 	}
 	holds, needed := baseline.Holds[digest], baseline.Blobs[digest]
 	if at.Digest != digest {
 		holds, needed = nil, nil
 		if r.Verify != VerifyTags {
 			if holds, needed, err = r.behind(ctx, at, tag); err != nil {
-				return fmt.Sprintf("moved to %s, which could not be read: %v", at.Digest, err)
+				return unseen(fmt.Sprintf("the tag moved to %s, which", at.Digest), err)
 			}
 		}
 	}
+	var blind error
 	for _, part := range []struct {
 		kind string
 		want []oci.Digest
 		look func(context.Context, []oci.Digest) ([]oci.Digest, error)
 	}{{"manifest", holds, found.manifests}, {"blob", needed, found.blobs}} {
-		there, err := part.look(ctx, part.want)
-		if err != nil {
-			return fmt.Sprintf("a %s below it could not be looked at: %v", part.kind, err)
-		}
-		for _, want := range part.want {
-			if !slices.Contains(there, want) {
-				return fmt.Sprintf("%s %s below or attached to it is gone", part.kind, want)
+		for i, want := range part.want {
+			there, err := part.look(ctx, part.want[i:i+1])
+			switch {
+			case err != nil:
+				blind = cmp.Or(blind, unseen(fmt.Sprintf("%s %s below or attached to it", part.kind, want), err))
+			case len(there) == 0:
+				return fmt.Errorf("%s %s below or attached to it is gone", part.kind, want)
 			}
 		}
 	}
-	return ""
+	return blind
 }

@@ -36,7 +36,7 @@ func (p *program) handle(e event.Event) {
 		if !e.OK {
 			level = slog.LevelWarn
 		}
-		slog.Log(context.Background(), level, "verified", "registry", e.Registry, "repository", e.Repository, "tag", e.Tag, "ok", e.OK)
+		slog.Log(context.Background(), level, "verified", "registry", e.Registry, "repository", e.Repository, "tag", e.Tag, "ok", e.OK, "unseen", e.Unseen)
 	case event.TaskProgress:
 		slog.Info("task", "registry", e.Registry, "task", e.Task, "state", e.State)
 	case event.Waiting:

@@ -33,6 +33,7 @@ type progress struct {
 	failed    int
 	verified  int
 	broken    int
+	unseen    int
 	task      string
 	waiting   string
 	stage     stage
@@ -90,7 +91,10 @@ func (p *progress) handle(e event.Event) {
 	case event.Verified:
 		p.enter(verifying)
 		p.verified++
-		if !e.OK {
+		switch {
+		case e.Unseen:
+			p.unseen++
+		case !e.OK:
 			p.broken++
 		}
 	case event.TaskProgress:
@@ -162,6 +166,9 @@ func (p *progress) line(now time.Time) string {
 	case verifying:
 		add("verifying what stays")
 		add("%s", count(p.verified, "image"))
+		if p.unseen > 0 {
+			add("%s could not be looked at", thousands(int64(p.unseen)))
+		}
 		if p.broken > 0 {
 			add("%s broken", thousands(int64(p.broken)))
 		}

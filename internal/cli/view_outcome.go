@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/app"
@@ -22,6 +23,7 @@ type outcomeView struct {
 	achieved achieved
 	troubles troubles
 	broken   []app.Verification // the first of them
+	unseen   []app.Verification // likewise
 }
 
 func newOutcomeView(p *program, made *plan.Stored) *outcomeView {
@@ -64,6 +66,7 @@ type verifyLine struct {
 	Tag        string     `json:"tag,omitempty"`
 	Digest     oci.Digest `json:"digest"`
 	OK         bool       `json:"ok"`
+	Unseen     bool       `json:"unseen,omitempty"` // it could not be looked at: neither whole nor known to be broken
 	Error      string     `json:"error,omitempty"`
 }
 
@@ -75,6 +78,7 @@ type applySummary struct {
 	Outcomes    map[string]int `json:"outcomes"`
 	Verified    int            `json:"verified"`
 	Broken      int            `json:"broken"`
+	Unseen      int            `json:"unseen,omitempty"`
 	Interrupted bool           `json:"interrupted"`
 	Undo        string         `json:"undo,omitempty"`
 	Seconds     float64        `json:"seconds"`
@@ -109,8 +113,12 @@ func (v *outcomeView) verified(check app.Verification) {
 	case v.p.json():
 		v.encode(verifyLine{
 			Type: "verify", Registry: check.Registry, Repository: check.Repository, Tag: check.Tag, Digest: check.Digest,
-			OK: check.OK, Error: check.Error,
+			OK: check.OK, Unseen: check.Unseen, Error: check.Error,
 		})
+	case check.Unseen:
+		if len(v.unseen) < mostTroubles {
+			v.unseen = append(v.unseen, check)
+		}
 	case !check.OK && len(v.broken) < mostTroubles:
 		v.broken = append(v.broken, check)
 	}
@@ -138,7 +146,7 @@ func (v *outcomeView) finish(result app.Result, spent time.Duration) error {
 func (v *outcomeView) finishJSON(result app.Result, spent time.Duration) error {
 	summary := applySummary{
 		Type: "summary", Run: result.RunID, Plan: v.plan.Header.ID, Steps: result.Steps, Outcomes: map[string]int{},
-		Verified: result.Verified, Broken: result.Broken,
+		Verified: result.Verified, Broken: result.Broken, Unseen: result.Unseen,
 		Interrupted: result.Interrupted, Undo: result.Undo, Seconds: spent.Seconds(),
 	}
 	for status, n := range result.Counts {
@@ -162,15 +170,16 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 		steps += fmt.Sprintf(", %d of them found it so already", already)
 	}
 	fmt.Fprintf(w, "%s in %.1f s (%s).\n", paint.bold(verb+" "+v.achieved.String()), spent.Seconds(), steps)
-	for _, check := range v.broken {
-		fmt.Fprintf(w, "%s %s/%s: %s\n", paint.red("BROKEN"), check.Registry, check.Repository+named(check.Tag, check.Digest), check.Error)
-	}
-	if more := result.Broken - len(v.broken); more > 0 {
-		fmt.Fprintf(w, "%s %d more\n", paint.red("BROKEN"), more)
+	writeChecks(w, paint.yellow("NOT SEEN"), v.unseen, result.Unseen)
+	writeChecks(w, paint.red("BROKEN"), v.broken, result.Broken)
+	if result.Unseen > 0 {
+		fmt.Fprintf(w, "%s\n", paint.yellow(fmt.Sprintf("%d of %s that had to stay could not be looked at: whether they are whole is not known. Look again with: regkeep apply --resume %s",
+			result.Unseen, count(result.Verified, "image"), result.RunID)))
 	}
 	switch {
 	case result.Broken > 0:
 		fmt.Fprintf(w, "%s\n", paint.red(fmt.Sprintf("%d of %s that had to stay can no longer be pulled whole.", result.Broken, count(result.Verified, "image"))))
+	case result.Unseen > 0:
 	case result.Verified > 0 && v.plan.Header.Kind == "restore":
 		fmt.Fprintf(w, "%s\n", paint.green(fmt.Sprintf("Verified: what was put back can be pulled whole (%s).", count(result.Verified, "tag"))))
 	case result.Verified > 0:
@@ -185,6 +194,16 @@ func (v *outcomeView) finishText(result app.Result, spent time.Duration) error {
 		fmt.Fprintf(w, "%s\n", paint.faint("Run "+result.RunID))
 	}
 	return w.Flush()
+}
+
+// writeChecks lists what a verification found, of n the first ones.
+func writeChecks(w io.Writer, word string, some []app.Verification, n int) {
+	for _, check := range some {
+		fmt.Fprintf(w, "%s %s/%s: %s\n", word, check.Registry, check.Repository+named(check.Tag, check.Digest), check.Error)
+	}
+	if more := n - len(some); more > 0 {
+		fmt.Fprintf(w, "%s %d more\n", word, more)
+	}
 }
 
 func verbStays(n int) string {

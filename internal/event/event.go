@@ -39,10 +39,11 @@ type (
 		Registry, Repository, Tag string
 		Status                    string
 	}
-	// Verified: one kept root was looked at after the deletions.
+	// Verified: one kept root was looked at after the deletions. Unseen: that did
+	// not work, so it is neither OK nor known to be broken.
 	Verified struct {
 		Registry, Repository, Tag string
-		OK                        bool
+		OK, Unseen                bool
 	}
 	// TaskProgress: a registry's own task (garbage collection, compaction).
 	TaskProgress struct {

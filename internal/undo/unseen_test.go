@@ -1,0 +1,48 @@
+package undo_test
+
+import (
+	"testing"
+
+	"github.com/regkeep/regkeep/internal/apply"
+	"github.com/regkeep/regkeep/internal/apply/applytest"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
+)
+
+// A look at what is back that fails says so, and nothing of damage: the look at
+// the tag itself, and the reading of what is below it.
+func TestALookAtWhatIsBackThatFailedIsNoDamage(t *testing.T) {
+	for _, op := range []call.Op{call.Head, call.Manifest} {
+		run := func(f fault.Fault) (*rig, applytest.Told, *fault.Script) {
+			r := remove(t, app(), gone, memory.Options{})
+			req := r.request(build(t, r.undoing(t)))
+			script := fault.New(f)
+			req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: r.registry.Mutator(), Concurrency: 1}
+			r.registry.Forget()
+			result, err := applytest.Run(t.Context(), req)
+			if err != nil {
+				t.Fatalf("%s: %v", op, err)
+			}
+			return r, result, script
+		}
+		r, _, _ := run(fault.Fault{Op: call.Untag, Nth: 1})
+		last := fault.Fault{Op: op, Reference: "multi", Err: registry.ErrThrottled}
+		if op == call.Manifest {
+			last.Reference = string(r.before.Repositories["app"].Tags["multi"])
+		}
+		for _, c := range r.registry.Calls() {
+			if c.Op == op && c.Reference == last.Reference {
+				last.Nth++
+			}
+		}
+		_, result, script := run(last)
+		if len(script.Unused()) > 0 {
+			t.Fatalf("%s: the fault did not happen", last)
+		}
+		if result.Damaged || result.Unseen != 1 || result.Verified != 4 || result.Open() != 0 {
+			t.Errorf("%s: %+v %+v", last, result.Result, result.Verifications)
+		}
+	}
+}
