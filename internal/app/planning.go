@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
+	"github.com/regkeep/regkeep/internal/store"
 	"github.com/regkeep/regkeep/internal/usage"
 )
 
@@ -244,14 +247,11 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	if err != nil {
 		return nil, err
 	}
-	recall := func(ctx context.Context, repository string) map[string]bool {
+	recall := func(ctx context.Context, repository string, tags []inventory.Tag) []bool {
 		pointers, _ := state.Recalled(ctx, opened.info.Name, repository) // none: everything is fetched
+		pointers, recalled := stillListed(pointers, tags)
 		cache.ahead(pointers)
-		tags := make(map[string]bool, len(pointers))
-		for _, p := range pointers {
-			tags[p.Tag] = true
-		}
-		return tags
+		return recalled
 	}
 	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{
 		Recall:       recall,
@@ -262,6 +262,18 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		Requests:     opened.requests,
 		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at},
 	}), nil
+}
+
+// stillListed leaves of pointers those of tags that there are, and says which
+// tags these are. Both are sorted by name.
+func stillListed(pointers []store.Pointer, tags []inventory.Tag) ([]store.Pointer, []bool) {
+	listed, here := pointers[:0], make([]bool, len(tags))
+	for _, p := range pointers {
+		if i, there := slices.BinarySearchFunc(tags, p.Tag, func(t inventory.Tag, name string) int { return strings.Compare(t.Name, name) }); there {
+			listed, here[i] = append(listed, p), true
+		}
+	}
+	return listed, here
 }
 
 // pulse tells now and then how many requests were sent, because a large

@@ -10,7 +10,8 @@ import (
 
 // shelf holds cached contents that are going to be asked for, read some at a
 // time before anybody asks: manifests, and the configs that these name. It is
-// bounded; what was put away unused is asked for as if it had never been here.
+// bounded, and what was taken once is put away; what is not here is asked for as
+// if it had never been.
 type shelf struct {
 	read func([]oci.Digest) map[oci.Digest]oci.RawManifest
 
@@ -29,10 +30,16 @@ type armful struct {
 	taken   sync.Once
 	found   map[oci.Digest]oci.RawManifest
 	bytes   int
+	takes   int
 }
 
-// mostShelved is how many bytes of contents lie ready.
-const mostShelved = 16 << 20
+const (
+	// mostShelved is how many bytes of contents lie ready.
+	mostShelved = 16 << 20
+	// besides is what each takes besides its bytes: two entries of maps, its
+	// digest and its type.
+	besides = 256
+)
 
 func newShelf(read func([]oci.Digest) map[oci.Digest]oci.RawManifest) shelf {
 	return shelf{read: read, of: map[oci.Digest]*armful{}}
@@ -81,7 +88,15 @@ func (s *shelf) take(digest oci.Digest) (oci.RawManifest, bool) {
 		}
 	})
 	raw, found := a.found[digest]
-	return raw, found
+	if !found {
+		return oci.RawManifest{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.takes++; a.takes == len(a.found) {
+		s.putAway(a)
+	}
+	return raw, true
 }
 
 // fetch reads an armful, once.
@@ -99,7 +114,7 @@ func (s *shelf) fetch(a *armful) {
 			a.found[digest] = config
 		}
 		for _, raw := range a.found {
-			a.bytes += len(raw.Body)
+			a.bytes += len(raw.Body) + besides
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -109,12 +124,17 @@ func (s *shelf) fetch(a *armful) {
 		s.kept, s.bytes = append(s.kept, a), s.bytes+a.bytes
 		for len(s.kept) > 1 && s.bytes > mostShelved {
 			s.putAway(s.kept[0])
-			s.kept = s.kept[1:]
 		}
 	})
 }
 
+// putAway forgets an armful, once.
 func (s *shelf) putAway(a *armful) {
+	at := slices.Index(s.kept, a)
+	if at < 0 {
+		return
+	}
+	s.kept = slices.Delete(s.kept, at, at+1)
 	for _, digest := range a.digests {
 		if s.of[digest] == a {
 			delete(s.of, digest)

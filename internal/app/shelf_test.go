@@ -67,6 +67,24 @@ func TestContentsAreReadAheadSomeAtATime(t *testing.T) {
 	}
 }
 
+// Once everything was taken, nothing is held any more.
+func TestWhatWasTakenIsPutAway(t *testing.T) {
+	l, manifests, configs := images(2*together+10, 100)
+	s := newShelf(l.read)
+	s.ahead(manifests)
+	for i := range manifests {
+		for _, digest := range []oci.Digest{manifests[i], configs[i]} {
+			if _, found := s.take(digest); !found {
+				t.Fatalf("%d: %s was not there", i, digest)
+			}
+		}
+	}
+	s.wait()
+	if len(s.of) > 0 || len(s.kept) > 0 || s.bytes != 0 {
+		t.Errorf("%d digests, %d armfuls, %d bytes are held", len(s.of), len(s.kept), s.bytes)
+	}
+}
+
 func TestTheShelfIsBounded(t *testing.T) {
 	l, manifests, _ := images(40, 1<<20)
 	s := newShelf(l.read)

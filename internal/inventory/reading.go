@@ -29,7 +29,7 @@ type reading struct {
 	blobs  map[oci.Digest]oci.Digest // digests of layers, so that images which share one share its text
 	single map[oci.Platform][]oci.Platform
 
-	recalled map[string]bool // tags whose manifest is at hand unless they have moved
+	recalled []bool // by index of the tag: whether its manifest is at hand unless it has moved; nil: none
 
 	now       []ask   // served first, last in first out
 	tags      []int32 // tags to resolve, then these, from the end
@@ -138,11 +138,13 @@ func (r *reading) resolve(tag int) {
 }
 
 func (r *reading) tagAsk(tag int) ask {
-	if r.s.info.Capabilities.PullsCounted == registry.SupportYes || r.recalled[r.repo.Tags[tag].Name] {
+	if r.s.info.Capabilities.PullsCounted == registry.SupportYes || r.atHand(tag) {
 		return ask{op: askHead, tag: tag}
 	}
 	return ask{op: askTag, tag: tag}
 }
+
+func (r *reading) atHand(tag int) bool { return r.recalled != nil && r.recalled[tag] }
 
 // need makes sure that a manifest is read.
 func (r *reading) need(digest oci.Digest) { r.needs(digest, false) }
@@ -223,7 +225,7 @@ func (r *reading) takeTag(a answer) {
 		if m := r.repo.Manifests[a.head]; m != nil {
 			tag.Digest = m.Digest // one string for all
 		}
-		if m := r.repo.Manifests[a.head]; r.recalled[tag.Name] && !r.marked(a.head, asked) && (m == nil || !m.settled()) {
+		if m := r.repo.Manifests[a.head]; r.atHand(a.tag) && !r.marked(a.head, asked) && (m == nil || !m.settled()) {
 			r.marks[a.head] |= asked
 			r.now = append(r.now, ask{op: askManifest, digest: tag.Digest})
 		}

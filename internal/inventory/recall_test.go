@@ -2,6 +2,7 @@ package inventory_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -22,12 +23,12 @@ func TestWhatIsAtHandIsLookedUpAndNotFetched(t *testing.T) {
 	cache := wrap.NewMemory(1 << 20)
 	scan := func(known ...string) *inventory.Repository {
 		reader := wrap.NewCache(r.Reader(), cache)
-		s := inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: func(context.Context, string) map[string]bool {
-			tags := map[string]bool{}
-			for _, name := range known {
-				tags[name] = true
+		s := inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: func(_ context.Context, _ string, tags []inventory.Tag) []bool {
+			recalled := make([]bool, len(tags))
+			for i := range tags {
+				recalled[i] = slices.Contains(known, tags[i].Name)
 			}
-			return tags
+			return recalled
 		}})
 		r.Forget()
 		return only(t, s, configs)
@@ -58,7 +59,7 @@ func TestACacheHidesNoOrphans(t *testing.T) {
 	scan := func() *inventory.Repository {
 		r := memory.Load(w, memory.Options{})
 		reader := wrap.NewCache(r.Reader(), cache)
-		none := func(context.Context, string) map[string]bool { return nil }
+		none := func(context.Context, string, []inventory.Tag) []bool { return nil }
 		return only(t, inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: none}), orphans)
 	}
 	if m := scan().Manifests[subject.Digest]; m == nil || !m.Read {

@@ -54,7 +54,7 @@ func (r *reading) graph(ctx context.Context) error {
 	}
 	light := r.componentsSuffice()
 	if recall := r.s.opts.Recall; recall != nil {
-		r.recalled = recall(ctx, r.repo.Name)
+		r.recalled = recall(ctx, r.repo.Name, r.repo.Tags)
 	}
 	for i := len(r.repo.Tags) - 1; i >= 0; i-- {
 		tag := &r.repo.Tags[i]
@@ -250,7 +250,7 @@ func (r *reading) lookAgain(ctx context.Context) error {
 		tags = append(tags, tag)
 	}
 	slices.SortFunc(tags, func(a, b Tag) int { return cmp.Compare(a.Name, b.Name) })
-	r.repo.Tags = tags
+	r.repo.Tags, r.recalled = tags, nil // which knew the tags by their old places
 	for i := range tags {
 		if _, ask := fresh[tags[i].Name]; ask {
 			r.resolve(i)

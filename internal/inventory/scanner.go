@@ -34,11 +34,12 @@ type Options struct {
 	Requests func() int64
 	// FirstSeen fills Tag.Seen; may be nil.
 	FirstSeen FirstSeen
-	// Recall names the tags of a repository whose manifest the reader has at
-	// hand unless they have moved: these are looked up, not fetched. It is set
+	// Recall says of each tag of a repository, by its index, whether the reader
+	// has its manifest at hand unless it has moved: those are looked up, not
+	// fetched. Tags are sorted by name, and none at all may be answered with nil. It is set
 	// where the reader answers from a cache, which does not know what is there
 	// by now; may be nil.
-	Recall func(ctx context.Context, repository string) map[string]bool
+	Recall func(ctx context.Context, repository string, tags []Tag) []bool
 }
 
 // FirstSeen remembers when regkeep first saw a tag on a digest.

@@ -33,9 +33,10 @@ func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 	ctx, s := t.Context(), open(t)
 	kept := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("a")), Body: []byte("a")}
 	check(t, s.KeepContents(ctx, time.Unix(7, 0), kept))
-	check(t, s.RecordScan(ctx, "r", "app", time.Unix(1, 0), []store.Pointer{
+	_, err := s.RecordScan(ctx, "r", "app", time.Unix(1, 0), []store.Pointer{
 		{Tag: "a", Digest: kept.Digest}, {Tag: "b", Digest: oci.FromBytes([]byte("b"))},
-	}))
+	})
+	check(t, err)
 	for repository, want := range map[string]int{"app": 1, "other": 0} {
 		recalled, err := s.Recalled(ctx, "r", repository)
 		check(t, err)

@@ -177,27 +177,27 @@ func TestSeenKnowsWhatAppearedAfterTheFirstScan(t *testing.T) {
 	moved := store.Pointer{Tag: "v1", Digest: fresh.Digest}
 	at := func(hours int) time.Time { return t0.Add(time.Duration(hours) * time.Hour) }
 
-	check(t, s.RecordScan(ctx, "a.example", "app", at(0), []store.Pointer{old}))
-	check(t, s.RecordScan(ctx, "a.example", "app", at(1), []store.Pointer{old, fresh}))
-	check(t, s.RecordScan(ctx, "a.example", "app", at(2), []store.Pointer{moved, fresh}))
-	history, err := s.Seen(ctx, "a.example", "app")
-	check(t, err)
-	for pointer, want := range map[store.Pointer]time.Time{old: {}, fresh: at(1), moved: at(2)} {
-		if got := history.Arrived(pointer); !got.Equal(want) {
-			t.Errorf("%v arrived %v, want %v", pointer, got, want)
+	for i, scan := range []struct {
+		why      string
+		pointers []store.Pointer
+		arrived  map[string]time.Time
+	}{
+		{"what the first scan finds may be old", []store.Pointer{old}, map[string]time.Time{}},
+		{"a new tag", []store.Pointer{fresh, old}, map[string]time.Time{"v2": at(1)}},
+		{"a moved tag, and one that is not new any more", []store.Pointer{moved, fresh}, map[string]time.Time{"v1": at(2), "v2": at(1)}},
+		{"a tag that came back is as young as its return", []store.Pointer{old}, map[string]time.Time{"v1": at(3)}},
+		{"what went is forgotten", []store.Pointer{old, fresh}, map[string]time.Time{"v1": at(3), "v2": at(4)}},
+		{"nothing is left", nil, map[string]time.Time{}},
+		{"nothing was known", []store.Pointer{old}, map[string]time.Time{"v1": at(6)}},
+	} {
+		arrived, err := s.RecordScan(ctx, "a.example", "app", at(i), scan.pointers)
+		check(t, err)
+		if diff := cmp.Diff(scan.arrived, arrived); diff != "" {
+			t.Errorf("%s: %s", scan.why, diff)
 		}
 	}
-	if !history.FirstScan.Equal(at(0)) {
-		t.Errorf("first scan %v", history.FirstScan)
-	}
-	check(t, s.RecordScan(ctx, "a.example", "app", at(3), []store.Pointer{old}))
-	history, err = s.Seen(ctx, "a.example", "app")
-	check(t, err)
-	if got := history.Arrived(old); !got.Equal(at(3)) {
-		t.Errorf("a tag that came back is as young as its return: %v", got)
-	}
-	if len(history.Seen) != 1 {
-		t.Errorf("what is gone is forgotten: %v", history.Seen)
+	if arrived, err := s.RecordScan(ctx, "a.example", "other", at(9), []store.Pointer{old, fresh}); err != nil || len(arrived) > 0 {
+		t.Errorf("another repository: %v, %v", arrived, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -34,7 +35,7 @@ func (r *Registry) Head(ctx context.Context, repository, reference string) (oci.
 		return oci.Descriptor{}, err
 	}
 	resp.Body.Close()
-	named := resp.Header.Get(digestHeader)
+	named := digestNamed(resp)
 	switch {
 	case resp.StatusCode == http.StatusMethodNotAllowed, resp.StatusCode == http.StatusOK && named == "":
 		raw, err := r.Manifest(ctx, repository, reference)
@@ -72,7 +73,7 @@ func (r *Registry) Manifest(ctx context.Context, repository, reference string) (
 	}
 	raw := oci.RawManifest{MediaType: servedAs(mediaTypeOf(resp), body), Body: body}
 	var named oci.Digest
-	if header := resp.Header.Get(digestHeader); header != "" {
+	if header := digestNamed(resp); header != "" {
 		if named, err = oci.ParseDigest(header); err != nil {
 			return oci.RawManifest{}, r.failure(c, registry.ErrMalformed, err)
 		}
@@ -82,6 +83,10 @@ func (r *Registry) Manifest(ctx context.Context, repository, reference string) (
 	}
 	return raw, nil
 }
+
+// digestNamed is the digest that an answer names. It is a copy: net/http cuts
+// the values of headers out of one text, which a digest that is kept would keep.
+func digestNamed(resp *http.Response) string { return strings.Clone(resp.Header.Get(digestHeader)) }
 
 // identify computes the digest and compares it with the one asked for and the
 // one the registry named, each by its own algorithm.
