@@ -97,6 +97,8 @@ func (w *watch) warnings(before memory, elsewhere []string) []policy.Warning {
 			}
 		case found.Matched == 0 && found.Unknown == 0 && was > 0 && lasting(c, 0):
 			code, message = "matches-fewer", fmt.Sprintf("%s; in the last run it was %s", idleText(c, found), countText(was, c))
+		case c.Untagged && found.Matched == 0 && was == 0:
+			dead.add(c, found) // there is nothing untagged, which is as it should be
 		case found.Matched == 0 && found.Unknown == 0 && was == 0 && idle:
 			code, message = nothingCode(c), idleText(c, found)
 		}

@@ -30,6 +30,9 @@ type Counted struct {
 	// Keeps and Removes say of a rule that it has conditions for that; one
 	// without any keeps all that it claims.
 	Keeps, Removes bool
+	// Untagged says of a rule that it claims untagged roots alone, so that it has
+	// no pattern that could be mistyped.
+	Untagged bool
 	// Text is the pattern, the condition, or the patterns of the selector.
 	Text string
 	// Shields says where a pattern or condition stands: "protect", "keep",
@@ -94,6 +97,7 @@ func counted(p *Policy) []Counted {
 			in.Text = r.selector()
 			in.Key = key + " rule " + in.Text
 			rule := in
+			rule.Untagged = r.tags.Empty()
 			rule.Kind, rule.Keeps, rule.Removes = CountRule, len(r.keep) > 0 || len(r.remove) == 0, len(r.remove) > 0
 			c.all = append(c.all, rule)
 			excepted := in

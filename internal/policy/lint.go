@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy/duration"
 	"github.com/regkeep/regkeep/internal/policy/pattern"
 )
@@ -27,7 +26,7 @@ func lint(p *Policy) []Warning {
 	var repositories []pattern.List
 	for k, g := range p.policies {
 		l.patterns(g.path, g.repositories)
-		if by := l.shadowing(repositories, g.repositories); by >= 0 {
+		if by := l.shadowing(repositories, g.repositories, false); by >= 0 {
 			l.warn("shadowed", g.path, "the policy on line %d never governs: every repository it matches is governed by that on line %d", g.line, p.policies[by].line)
 		}
 		repositories = append(repositories, p.policies[k].repositories)
@@ -40,7 +39,7 @@ func (l *linter) rules(p *Policy, g *governed) {
 	var tags []pattern.List
 	untagged := -1
 	for k, r := range g.rules {
-		by := l.shadowing(tags, r.tags)
+		by := l.shadowing(tags, r.tags, true)
 		switch {
 		case !r.tags.Empty() && by >= 0 && (!r.untagged || untagged >= 0):
 			l.warn("shadowed", r.path, "the rule on line %d claims nothing: the one on line %d claims all of it", r.line, g.rules[by].line)
@@ -59,7 +58,8 @@ func (l *linter) rules(p *Policy, g *governed) {
 }
 
 // shadowing finds an earlier list that surely matches all that this one does.
-func (l *linter) shadowing(earlier []pattern.List, list pattern.List) int {
+// tags says that they are of names without a slash.
+func (l *linter) shadowing(earlier []pattern.List, list pattern.List, tags bool) int {
 	if len(list.Include()) == 0 {
 		return slices.IndexFunc(earlier, func(e pattern.List) bool {
 			return len(e.Exclude()) == 0 && slices.ContainsFunc(e.Include(), pattern.Pattern.All) && len(list.Exclude()) > 0
@@ -67,7 +67,7 @@ func (l *linter) shadowing(earlier []pattern.List, list pattern.List) int {
 	}
 	return slices.IndexFunc(earlier, func(e pattern.List) bool {
 		for _, p := range list.Include() {
-			if !covers(e, p) {
+			if !covers(e, p, tags) {
 				return false
 			}
 		}
@@ -76,7 +76,7 @@ func (l *linter) shadowing(earlier []pattern.List, list pattern.List) int {
 }
 
 // covers says whether a list surely matches all that the pattern does.
-func covers(list pattern.List, p pattern.Pattern) bool {
+func covers(list pattern.List, p pattern.Pattern, tags bool) bool {
 	if name, literal := p.Literal(); literal {
 		return list.Match(name)
 	}
@@ -89,8 +89,8 @@ func covers(list pattern.List, p pattern.Pattern) bool {
 		}
 		// v* covers v1.*: what comes before the star begins the other.
 		prefix, star := strings.CutSuffix(q.String(), "*")
-		prefix = strings.TrimSuffix(prefix, "*")
-		return star && !q.Expression() && !p.Expression() && !strings.ContainsAny(prefix, `*?[{\/`) &&
+		prefix, slashes := strings.CutSuffix(prefix, "*")
+		return star && (tags || slashes || !strings.Contains(p.String(), "**")) && !q.Expression() && !p.Expression() && !strings.ContainsAny(prefix, `*?[{\/`) &&
 			!strings.ContainsAny(p.String(), "{/") && strings.HasPrefix(p.String(), prefix)
 	})
 }
@@ -104,6 +104,7 @@ func (l *linter) rule(p *Policy, r *rule) {
 		if len(keep.tests) != 1 {
 			continue
 		}
+		l.idle(r, keep)
 		for _, remove := range r.remove {
 			if len(remove.tests) == 1 {
 				l.pair(keep, remove, keep.tests[0], remove.tests[0])
@@ -123,28 +124,53 @@ func onlyTags(it *item) bool {
 
 // unbounded says whether a rule removes whatever its age and number.
 func unbounded(r *rule) bool {
-	return slices.ContainsFunc(r.remove, (*item).saysEverything)
+	return slices.ContainsFunc(r.remove, func(it *item) bool {
+		return len(it.tests) == 1 && it.tests[0].code() == CodeEverything
+	})
 }
 
-// pair finds a keep condition that can never meet the remove condition beside
-// it, or that takes away all it does.
+// idle finds a keep condition that none of the remove conditions can meet.
+func (l *linter) idle(r *rule, keep *item) {
+	var first *item
+	var against test
+	for _, remove := range r.remove {
+		at := slices.IndexFunc(remove.tests, func(t test) bool { return apart(keep.tests[0], t) })
+		if at < 0 {
+			return
+		}
+		if first == nil {
+			first, against = remove, remove.tests[at]
+		}
+	}
+	if first != nil {
+		l.warn("no-effect", keep.path, "%s on line %d keeps nothing that %s on line %d would remove", keep.tests[0], keep.line, against, first.line)
+	}
+}
+
+// apart says whether what is kept and what is removed never meet.
+func apart(keep, remove test) bool {
+	switch k := keep.(type) {
+	case *ageTest:
+		r, ok := remove.(*ageTest)
+		return ok && k.limit.length.Rough() <= r.limit.length.Rough()
+	case *rankTest:
+		r, ok := remove.(*rankTest)
+		return ok && r.spec == k.spec && k.n <= r.n
+	}
+	return false
+}
+
+// pair finds a keep condition that takes away a part of what the remove
+// condition beside it says, so that another number was meant.
 func (l *linter) pair(keepItem, removeItem *item, keep, remove test) {
 	switch k := keep.(type) {
 	case *ageTest:
-		if r, ok := remove.(*ageTest); ok {
-			if k.limit.length.Rough() <= r.limit.length.Rough() {
-				l.warn("no-effect", keepItem.path, "%s on line %d keeps nothing that %s on line %d would remove", k, keepItem.line, r, removeItem.line)
-			} else {
-				l.warn("contradiction", removeItem.path, "%s on line %d removes nothing younger than what %s on line %d keeps; write the longer one", r, removeItem.line, k, keepItem.line)
-			}
+		if r, ok := remove.(*ageTest); ok && !apart(k, r) {
+			l.warn("contradiction", removeItem.path, "%s on line %d removes nothing younger than what %s on line %d keeps; write the longer one", r, removeItem.line, k, keepItem.line)
 		}
 	case *rankTest:
-		if r, ok := remove.(*rankTest); ok && r.spec == k.spec {
-			if k.n <= r.n {
-				l.warn("no-effect", keepItem.path, "%s on line %d keeps nothing that %s on line %d would remove", k, keepItem.line, r, removeItem.line)
-			} else {
-				l.warn("contradiction", removeItem.path, "%s on line %d removes nothing of the newest %d that line %d keeps; write the larger number", r, removeItem.line, k.n, keepItem.line)
-			}
+		if r, ok := remove.(*rankTest); ok && r.spec == k.spec && !apart(k, r) {
+			l.warn("contradiction", removeItem.path, "%s on line %d removes nothing of the newest %d that line %d keeps; write the larger number", r, removeItem.line, k.n, keepItem.line)
 		}
 	case *tagsTest:
 		if r, ok := remove.(*tagsTest); ok && k.list.String() == r.list.String() {
@@ -211,52 +237,15 @@ func (l *linter) item(it *item) {
 			}
 		}
 	}
-	if tags != nil && none != nil && len(tags.list.Include()) > 0 && !slices.ContainsFunc(tags.list.Include(), func(p pattern.Pattern) bool { return !covers(none.list, p) }) {
+	if tags != nil && none != nil && len(tags.list.Include()) > 0 && !slices.ContainsFunc(tags.list.Include(), func(p pattern.Pattern) bool { return !covers(none.list, p, true) }) {
 		l.warn("contradiction", it.path, "the condition on line %d is never true: it asks for %s and against %s", it.line, tags.list, none.list)
 	}
 }
 
-// slip finds durations that were probably meant otherwise.
+// slip finds durations that were probably meant otherwise. From an hour on a
+// person thinks of hours.
 func (l *linter) slip(it *item, text string, d duration.Duration) {
-	if minutes := d.Exact / time.Minute; d.Months == 0 && d.Exact < 2*time.Hour && minutes > 0 {
+	if minutes := d.Exact / time.Minute; d.Months == 0 && d.Exact < time.Hour && minutes > 0 {
 		l.warn("short", it.path, "%s on line %d is %d minutes: m stands for minutes, mo for months", text, it.line, minutes)
-	}
-}
-
-func (l *linter) tagPatterns(scope string, list pattern.List) {
-	l.patterns(scope, list)
-	for _, p := range slices.Concat(list.Include(), list.Exclude()) {
-		if !p.Expression() && strings.Contains(strings.TrimPrefix(p.String(), "**/"), "/") {
-			l.warn("cannot-match", scope, "the pattern %s matches no tag: tags have no slash", p)
-		}
-		if name, literal := p.Literal(); literal && !oci.ValidTag(name) && !strings.Contains(name, "/") {
-			l.warn("cannot-match", scope, "the pattern %s matches no tag: it has characters that tags cannot have", p)
-		}
-	}
-}
-
-// patterns finds patterns whose anchoring was probably meant otherwise.
-func (l *linter) patterns(scope string, list pattern.List) {
-	all := slices.Concat(list.Include(), list.Exclude())
-	bare := map[string]pattern.Pattern{}
-	for _, p := range all {
-		body := strings.TrimPrefix(p.String(), "!")
-		if p.Expression() {
-			body = strings.Trim(body, "/")
-			switch {
-			case !strings.ContainsAny(body, `.*+?()[]{}|\^$`):
-				l.warn("anchored", scope, "%s matches %q alone, because expressions are anchored; for anything that holds it write /.*%s.*/", p, body, body)
-			case strings.HasSuffix(body, "*") && !strings.ContainsAny(body[:len(body)-1], `.*+?()[]{}|\^$`):
-				l.warn("anchored", scope, "%s repeats the letter before the star; for what begins so write the glob %s", p, body)
-			}
-		} else if strings.HasPrefix(body, "^") || strings.HasSuffix(body, "$") {
-			l.warn("anchored", scope, "%s is a glob, in which ^ and $ are characters; write an expression between slashes", p)
-		}
-		core := strings.TrimSuffix(strings.TrimPrefix(strings.Trim(body, "^$"), ".*"), ".*")
-		core = strings.Trim(core, "*^$")
-		if other, there := bare[core]; there && other.String() != p.String() && core != "" {
-			l.warn("anchored", scope, "%s and %s differ only in their anchoring", other, p)
-		}
-		bare[core] = p
 	}
 }
