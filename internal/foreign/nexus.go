@@ -3,6 +3,7 @@ package foreign
 import (
 	"bytes"
 	"fmt"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -123,20 +124,26 @@ func (p nexusPolicy) removes(where string, d *draft) (condition, why string) {
 	return both(parts...), ""
 }
 
-// nexusRegex: the expression is looked for anywhere in the path of an asset,
-// /v2/IMAGE/manifests/TAG.
+// nexusRegex: the expression has to match the whole name of an asset, which is
+// /v2/IMAGE/manifests/TAG (RegexCleanupEvaluator of nexus-public; the Lucene of
+// OrientDB anchored at both ends too).
 func nexusRegex(expression string) (conditions []string, stricter string, err error) {
 	if err := portable(expression); err != nil {
 		return nil, "", err
 	}
-	const manifests = "/manifests/"
+	const manifests, root = "/manifests/", "/v2/"
+	expression = strings.TrimPrefix(expression, "^")
+	if rest, ends := strings.CutSuffix(expression, "$"); ends && !strings.HasSuffix(rest, `\`) {
+		expression = rest
+	}
 	image, tag, split := strings.Cut(expression, manifests)
 	switch {
-	case !split && (strings.ContainsAny(expression, "^") || strings.Contains(expression, `\A`)):
-		return nil, "", fmt.Errorf("the expression %q begins at the start of the path and does not say where the tag begins", expression)
+	case !split && !startsWithAnything(expression):
+		return nil, "", fmt.Errorf("the expression %q has to match the whole path of a manifest, %sIMAGE%sTAG, and does not say where the tag begins", expression, root, manifests)
 	case !split:
-		tags := within(expression)
-		return []string{"tags: " + list([]string{tags})}, "the expression is looked for in the tag alone, not in the name of the image", accepted(tags)
+		// What any text may precede matches the path where it matches its end.
+		tags := whole(expression)
+		return []string{"tags: " + list([]string{tags})}, "the expression has to match the whole tag; what it matches across image and tag stays", accepted(tags)
 	case strings.ContainsAny(expression, "|") || strings.Contains(expression, "(?") || strings.Contains(tag, manifests):
 		return nil, "", fmt.Errorf("the expression %q cannot be divided into image and tag", expression)
 	}
@@ -145,29 +152,39 @@ func nexusRegex(expression string) (conditions []string, stricter string, err er
 			return nil, "", fmt.Errorf("the expression %q cannot be divided into image and tag", expression)
 		}
 	}
-	tags := whole(tag + ".*")
-	if rest, ends := strings.CutSuffix(tag, "$"); ends && !strings.HasSuffix(rest, `\`) {
-		tags = whole(rest)
-	} else if strings.HasSuffix(tag, ".*") && !strings.HasSuffix(tag, `\.*`) {
-		tags = whole(tag)
-	}
+	tags := whole(tag)
 	if tags != "**" {
 		conditions = append(conditions, "tags: "+list([]string{tags}))
 	}
-	rest, atStart := strings.CutPrefix(strings.TrimPrefix(image, "^"), "/v2/")
-	switch {
-	case image == "" || image == ".*" || image == "^.*" || atStart && rest == ".*":
-	case atStart:
-		conditions = append(conditions, repositoryIs("[^/]+/(?:"+rest+")"))
-	case strings.HasPrefix(image, "^"):
-		return nil, "", fmt.Errorf("the expression %q does not begin with /v2/, as paths do", expression)
+	switch name, atRoot := strings.CutPrefix(image, root); {
+	case image == ".*" || atRoot && name == ".*":
+	case atRoot:
+		conditions = append(conditions, repositoryIs("[^/]+/(?:"+name+")"))
+	case startsWithAnything(image):
+		conditions, stricter = append(conditions, repositoryIs("[^/]+/(?:"+image+")")), "the expression has to match the whole name of the image"
 	default:
-		conditions, stricter = append(conditions, repositoryIs("[^/]+/.*(?:"+image+")")), "the expression is looked for in the name of the image and in the tag"
+		return nil, "", fmt.Errorf("the expression %q matches no path: it has to match all of one, and paths begin with %s", expression, root)
 	}
 	if len(conditions) == 0 {
 		conditions = []string{`tags: ["**"]`}
 	}
 	return conditions, stricter, accepted(tags)
+}
+
+// startsWithAnything says whether an expression is .* and something behind it.
+func startsWithAnything(expression string) bool {
+	tree, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return false
+	}
+	for {
+		switch {
+		case tree.Op == syntax.OpConcat || tree.Op == syntax.OpCapture:
+			tree = tree.Sub[0]
+		default:
+			return tree.Op == syntax.OpStar && (tree.Sub[0].Op == syntax.OpAnyCharNotNL || tree.Sub[0].Op == syntax.OpAnyChar)
+		}
+	}
 }
 
 // repositoryIs holds where the whole name of the repository matches.

@@ -33,7 +33,7 @@ func nexusRemoves(policies []nexusPolicy, w *world, amongMatching bool) map[stri
 				}
 				if (p.Updated == nil || now.Sub(one.pushed) > time.Duration(*p.Updated)*day) &&
 					(p.Downloaded == nil || now.Sub(used) > time.Duration(*p.Downloaded)*day) &&
-					(p.Regex == nil || regexp.MustCompile(*p.Regex).MatchString("/v2/"+name+"/manifests/"+tag)) {
+					(p.Regex == nil || regexp.MustCompile("^(?:"+*p.Regex+")$").MatchString("/v2/"+name+"/manifests/"+tag)) {
 					matching = append(matching, tagged{tag, one})
 				}
 			}
@@ -76,7 +76,8 @@ func genNexus(t *rapid.T) []nexusPolicy {
 			p.SortBy = &sort
 		}
 		if regex := rapid.SampledFrom([]string{
-			"", "", "", "dev", ".*-1", "-1$", "/v2/.*/manifests/dev-.*", "^/v2/app/manifests/.*", "/manifests/v", "base/manifests/(?:v|x)", ".*/manifests/pr-[0-9]$", "app/manifests/dev", "^/v2", "^v", "/manifests/1$", "/app", "a.*/manifests/.*1",
+			"", "", "", "dev", ".*-1", ".*dev.*", ".*(dev|pr).*", "(.*)-1$", ".*-1|x", "/v2/.*/manifests/dev-.*", "^/v2/app/manifests/.*", "/manifests/v", ".*base/manifests/(v|x).*",
+			".*/manifests/pr-[0-9]$", "app/manifests/dev.*", ".*app/manifests/dev.*", "^/v2.*", "^v", ".*/manifests/1$", "(.*)/manifests/(.*)1", "/v2/a.*/manifests/.*1", "/v2/(?:app|base)/manifests/.*",
 		}).Draw(t, "regex"); regex != "" {
 			p.Regex = &regex
 		}
@@ -106,6 +107,16 @@ func TestNexusExamples(t *testing.T) {
 	expect(t, "nexus", `[{"name": "another", "format": "docker", "criteriaAssetRegex": "^/v2/other/manifests/.*"}]`, w)
 	expect(t, "nexus", `[{"name": "all", "format": "docker", "criteriaLastBlobUpdated": 60}, {"name": "here", "format": "docker", "criteriaLastBlobUpdated": 5, "repositories": ["docker-hosted"]}]`,
 		w, "1.0", "2.0", "3.1-SNAPSHOT")
+	// The whole path has to match, so these match none.
+	for _, expression := range []string{"SNAPSHOT", "3.1-SNAPSHOT", "manifests/.*", "/manifests/.*", "v2/app/manifests/.*", "/v2/app/manifests/", "app/manifests/1.*"} {
+		result := expect(t, "nexus", `[{"name": "part", "format": "docker", "criteriaAssetRegex": "`+expression+`"}]`, w)
+		if expression != "/v2/app/manifests/" && !has(result.Notes, Dropped, "[0]") {
+			t.Error(expression, result.Notes)
+		}
+	}
+	expect(t, "nexus", `[{"name": "captured", "format": "docker", "criteriaAssetRegex": "(.*)-SNAPSHOT"}]`, w, "3.0-SNAPSHOT", "3.1-SNAPSHOT")
+	expect(t, "nexus", `[{"name": "anywhere", "format": "docker", "criteriaAssetRegex": ".*/manifests/.*[.]1-.*"}]`, w, "3.1-SNAPSHOT")
+	expect(t, "nexus", `[{"name": "ends", "format": "docker", "criteriaAssetRegex": ".*app/manifests/[0-9][.]0$"}]`, w, "1.0", "2.0")
 	// The only way to spare latest in Nexus cannot be said in RE2.
 	result := expect(t, "nexus", `[{"name": "lookahead", "format": "docker", "criteriaAssetRegex": "^/v2/.*/manifests/(?!latest).*"}]`, w)
 	if !has(result.Notes, Dropped, "[0]") {
