@@ -62,6 +62,7 @@ func harbor(data []byte, d *draft) error {
 	if original.Algorithm != "or" && original.Algorithm != "" {
 		return fmt.Errorf("algorithm %q is not known", original.Algorithm)
 	}
+	d.note(Wider, "", "tags that the project makes immutable stay in Harbor, and this policy does not know of them: name them under protect")
 	d.note(Wider, "", "a retention policy belongs to one project, which it does not name: put the name in the place of the first * of the repositories, or it governs all projects")
 	scopes := map[string]*harborScope{}
 	var order []string
@@ -174,6 +175,10 @@ func (s *harborScope) add(where string, r harborRule, d *draft) error {
 	default:
 		claim.keep = []item{{retains, where + ": " + r.Template}}
 		d.note(Stricter, where, "%s; an image that another rule selects as well stays", r.Template)
+		if ranked := strings.HasPrefix(retains, "newest"); !ranked && !strings.HasPrefix(retains, "pulled_within") || ranked && !slices.Equal(claim.tags, []string{"**"}) {
+			claim.keep = append(claim.keep, severalTags)
+			d.note(Stricter, where, "images with several tags stay: Harbor counts from the latest push of any of them, and regkeep from that of each")
+		}
 	}
 	for i := range s.rules {
 		same := &s.rules[i]
@@ -197,14 +202,17 @@ func (r harborRule) retains() (condition, why string) {
 	switch r.Template {
 	case "always":
 		return "", ""
-	case "latestPushedK":
-		if n == 0 {
+	case "latestPushedK", "latestActiveK":
+		switch {
+		case n == 0:
 			return "", ""
+		case r.Template == "latestActiveK":
+			return fmt.Sprintf("newest: %d, by: pulled", n), ""
 		}
 		return fmt.Sprintf("newest: %d, by: pushed", n), ""
 	case "latestPulledN":
 		return "", "latestPulledN ranks what was never pulled behind all others, and regkeep ranks it by its push"
-	case "nDaysSinceLastPush", "nDaysSinceLastPull":
+	case "nDaysSinceLastPush", "nDaysSinceLastPull", "lastXDays":
 		if n == 0 {
 			return "", ""
 		}
@@ -212,13 +220,16 @@ func (r harborRule) retains() (condition, why string) {
 		if err != nil {
 			return "", err.Error()
 		}
-		if r.Template == "nDaysSinceLastPush" {
-			return "within: " + length, ""
+		if r.Template == "nDaysSinceLastPull" {
+			return "pulled_within: " + length, ""
 		}
-		return "pulled_within: " + length, ""
+		return "within: " + length, ""
 	}
 	return "", fmt.Sprintf("the template %q is not known", r.Template)
 }
+
+// severalTags keeps images of which not every time is known to a single tag.
+var severalTags = item{`when: "tags.size() > 1"`, "take this away where the tags of an image are always pushed together"}
 
 func (s *harborScope) write(d *draft, others []*harborScope) {
 	g := governing{comment: "everything that no rule retains goes", repositories: slices.Clone(s.include)}
@@ -240,7 +251,10 @@ func (s *harborScope) write(d *draft, others []*harborScope) {
 		}
 	}
 	if s.broken || len(s.rules) == 0 {
-		g.comment = "a rule here is not understood, or none is in force: everything stays"
+		if !s.broken {
+			d.note(Stricter, "", "no rule for the repositories %v retains anything, so all in them would go; it stays", s.include)
+		}
+		g.comment = "a rule here is not understood, or none retains anything: everything stays"
 		d.policies = append(d.policies, g)
 		return
 	}

@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -70,6 +71,13 @@ func harborRemoves(rules []harborRule, w *world) map[string]bool {
 			retained = append(retained, selected...)
 		case "latestPushedK":
 			retained = append(retained, newest(selected, n, func(one *image) time.Time { return one.pushed })...)
+		case "latestActiveK":
+			retained = append(retained, newest(selected, n, func(one *image) time.Time {
+				if one.pulled.After(one.pushed) {
+					return one.pulled
+				}
+				return one.pushed
+			})...)
 		case "latestPulledN":
 			retained = append(retained, newest(selected, n, func(one *image) time.Time { return one.pulled })...)
 		default:
@@ -103,7 +111,7 @@ func genHarbor(t *rapid.T) []harborRule {
 		scope := rapid.SampledFrom(scopes).Draw(t, "scope")
 		r := harborRule{
 			Action: "retain", Disabled: rapid.IntRange(0, 5).Draw(t, "disabled") == 0,
-			Template: rapid.SampledFrom([]string{"latestPushedK", "latestPushedK", "nDaysSinceLastPush", "nDaysSinceLastPull", "latestPulledN", "always"}).Draw(t, "template"),
+			Template: rapid.SampledFrom([]string{"latestPushedK", "latestPushedK", "nDaysSinceLastPush", "nDaysSinceLastPull", "latestPulledN", "latestActiveK", "lastXDays", "always"}).Draw(t, "template"),
 			Tags: []harborSelector{{
 				Kind: "doublestar", Decoration: rapid.SampledFrom([]string{"matches", "matches", "excludes"}).Draw(t, "decoration"),
 				Pattern: rapid.SampledFrom([]string{"**", "", "prod-*", "{dev,pr}-*", "v?.*", "x", "*-1"}).Draw(t, "pattern"),
@@ -117,10 +125,26 @@ func genHarbor(t *rapid.T) []harborRule {
 	return rules
 }
 
+// genTagged gives tags of one artifact times of their own: Harbor takes the
+// latest of them (GetCandidates of src/pkg/retention/dep/client.go).
+func genTagged(t *rapid.T) *world {
+	w := genWorld(t)
+	for _, one := range w.images {
+		if len(one.tags) == 0 || rapid.Bool().Draw(t, "pushed at once") {
+			continue
+		}
+		one.tagged = map[string]time.Time{one.tags[0]: one.pushed}
+		for _, tag := range one.tags[1:] {
+			one.tagged[tag] = one.pushed.Add(-time.Duration(rapid.IntRange(0, 60).Draw(t, "days before")) * day)
+		}
+	}
+	return w
+}
+
 func TestHarborRemovesNothingThatTheOriginalKeeps(t *testing.T) {
 	var c count
 	rapid.Check(t, func(t *rapid.T) {
-		rules, w := genHarbor(t), genWorld(t)
+		rules, w := genHarbor(t), genTagged(t)
 		c.subset(t, "harbor", marshal(harborPolicy{Algorithm: "or", Rules: rules}), w, harborRemoves(rules, w))
 	})
 	c.told(t, 0.1)
@@ -146,4 +170,40 @@ func TestHarborKeepsWhatAnotherRuleSelects(t *testing.T) {
 		{"action": "retain", "template": "always", "params": {}, "tag_selectors": [{"kind": "doublestar", "decoration": "matches", "pattern": "{prod,uat}"}],
 		 "scope_selectors": {"repository": [{"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}]}}]}`
 	expect(t, "harbor", rules, at("library/app", map[string]float64{"new": 1, "prod": 300, "uat": 300, "old": 2}), "old")
+}
+
+// An artifact is as young as the youngest of its tags in Harbor, whether or not
+// the rule selects that one.
+func TestHarborCountsFromTheLatestPushOfAnyTag(t *testing.T) {
+	w := at("library/app", map[string]float64{"v1": 90, "v2": 60})
+	w.images = append(w.images, &image{name: "promoted", tags: []string{"build-7", "prod"}, pushed: ago(1), created: ago(90), tagged: map[string]time.Time{"build-7": ago(90), "prod": ago(1)}})
+	const rule = `{"action": "retain", "template": "%s", "params": {"%s": %d}, "tag_selectors": [{"kind": "doublestar", "decoration": "matches", "pattern": "%s"}],
+		"scope_selectors": {"repository": [{"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}]}}`
+	for _, c := range []struct {
+		template, pattern string
+		n                 int
+		goes              []string
+	}{
+		{"nDaysSinceLastPush", "**", 7, []string{"v1", "v2"}},
+		{"lastXDays", "**", 7, []string{"v1", "v2"}},
+		{"latestPushedK", "**", 1, []string{"v1", "v2"}},
+		{"latestPushedK", "{build-*,v*}", 1, []string{"v1"}}, // build-7 might be the newest; here v2 is, and both stay
+		{"latestActiveK", "**", 1, nil},                      // nobody recorded a pull
+	} {
+		result := expect(t, "harbor", `{"rules": [`+fmt.Sprintf(rule, c.template, c.template, c.n, c.pattern)+`]}`, w, c.goes...)
+		if !has(result.Notes, Wider, "") {
+			t.Error(result.Notes)
+		}
+	}
+}
+
+// A rule that retains nothing gives everything away in Harbor. Nobody wants that
+// of an import.
+func TestHarborRetainingNothing(t *testing.T) {
+	const rules = `{"rules": [{"action": "retain", "template": "latestPushedK", "params": {"latestPushedK": 0}, "tag_selectors": [{"kind": "doublestar", "decoration": "matches", "pattern": "**"}],
+		"scope_selectors": {"repository": [{"kind": "doublestar", "decoration": "repoMatches", "pattern": "**"}]}}]}`
+	result := expect(t, "harbor", rules, at("library/app", map[string]float64{"a": 1, "b": 2}))
+	if !strings.Contains(string(result.Policy), "no rule for the repositories") {
+		t.Errorf("%s", result.Policy)
+	}
 }

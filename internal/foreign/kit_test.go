@@ -25,6 +25,9 @@ type image struct {
 	tags                    []string
 	created, pushed, pulled time.Time // pulled is zero where it never was
 	hidden                  bool      // regkeep does not learn the times
+	// tagged are the times at which single tags were pushed, where the vendor
+	// has such and pushed is the latest of them.
+	tagged map[string]time.Time
 }
 
 type world struct {
@@ -68,8 +71,15 @@ func (w *world) inventory() *inventory.Repository {
 			m.Created, m.Pushed, m.Pulled = one.created, one.pushed, one.pulled
 		}
 		repo.Manifests[m.Digest] = m
+		if one.tagged != nil {
+			m.Pushed = time.Time{}
+		}
 		for _, tag := range one.tags {
-			repo.Tags = append(repo.Tags, inventory.Tag{Name: tag, Digest: m.Digest, Pushed: m.Pushed, Pulled: m.Pulled})
+			pushed := m.Pushed
+			if at, there := one.tagged[tag]; there && !one.hidden {
+				pushed = at
+			}
+			repo.Tags = append(repo.Tags, inventory.Tag{Name: tag, Digest: m.Digest, Pushed: pushed, Pulled: m.Pulled})
 		}
 	}
 	slices.SortFunc(repo.Tags, func(a, b inventory.Tag) int { return strings.Compare(a.Name, b.Name) })
