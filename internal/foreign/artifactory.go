@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,9 +17,10 @@ const noIndexes = `media_types: ["!application/vnd.oci.image.index.v1+json", "!a
 
 // artifactoryRule is one policy of the tool as far as it concerns images.
 type artifactoryRule struct {
-	title, repository string
-	conditions        []string
-	aged              bool
+	title        string
+	repositories []string
+	conditions   []string
+	aged         bool
 }
 
 // artifactoryCleanup: the rules of a policy are filters one after the other, and
@@ -35,6 +37,7 @@ func artifactoryCleanup(data []byte, d *draft) error {
 	if root.Kind != document.Map || root.Field("policies") == nil || root.Field("policies").Kind != document.List {
 		return errors.New("the list policies is missing")
 	}
+	d.note(Wider, "", "without --destroy the tool only shows what this policy removes")
 	var order []string
 	rules := map[string]*rule{}
 	for i, v := range root.Field("policies").Items {
@@ -44,12 +47,14 @@ func artifactoryCleanup(data []byte, d *draft) error {
 			d.note(Dropped, where, "%s; what it selects stays", err)
 			continue
 		}
-		if rules[p.repository] == nil {
-			rules[p.repository] = &rule{tags: []string{"**"}, ageFrom: "pushed"}
-			order = append(order, p.repository)
+		for _, repository := range p.repositories {
+			if rules[repository] == nil {
+				rules[repository] = &rule{tags: []string{"**"}, ageFrom: "pushed"}
+				order = append(order, repository)
+			}
+			r := rules[repository]
+			r.remove = append(r.remove, item{both(append(slices.Clone(p.conditions), noIndexes)...), where + " " + p.title})
 		}
-		r := rules[p.repository]
-		r.remove = append(r.remove, item{both(append(p.conditions, noIndexes)...), where + " " + p.title})
 		if p.aged {
 			d.note(Stricter, where, "one day more: the tool counts back from the last midnight")
 		} else {
@@ -73,12 +78,17 @@ func artifactoryPolicy(v *document.Value) (artifactoryRule, error) {
 	if name := v.Field("name"); name != nil {
 		p.title = name.Text
 	}
-	docker := false
+	docker, repos := false, 0
 	for _, one := range v.Field("rules").Items {
 		if one.Kind != document.Map || one.Field("rule") == nil {
 			return p, fmt.Errorf("line %d is no rule", one.Line)
 		}
 		name := one.Field("rule").Text
+		if name == "Repo" || name == "RepoList" {
+			if repos++; repos > 1 {
+				return p, fmt.Errorf("line %d names repositories once more", one.Line)
+			}
+		}
 		condition, err := p.filter(name, one)
 		if err != nil {
 			return p, fmt.Errorf("%s in line %d: %w", name, one.Line, err)
@@ -89,7 +99,7 @@ func artifactoryPolicy(v *document.Value) (artifactoryRule, error) {
 		}
 	}
 	switch {
-	case p.repository == "":
+	case len(p.repositories) == 0:
 		return p, errors.New("it names no repository")
 	case !docker:
 		return p, errors.New("none of its rules is for images")
@@ -97,11 +107,11 @@ func artifactoryPolicy(v *document.Value) (artifactoryRule, error) {
 	return p, nil
 }
 
-// filter gives the condition of one rule; none for the one that names the
-// repository.
+// filter gives the condition of one rule; none for the one that names
+// repositories. A rule Repo without a name means the name of the policy.
 func (p *artifactoryRule) filter(name string, v *document.Value) (string, error) {
 	argument := map[string]string{
-		"Repo": "name", "DeleteDockerImagesOlderThan": "days", "DeleteDockerImagesNotUsed": "days", "IncludeDockerImages": "masks", "ExcludeDockerImages": "masks",
+		"Repo": "name", "RepoList": "repos", "DeleteDockerImagesOlderThan": "days", "DeleteDockerImagesNotUsed": "days", "IncludeDockerImages": "masks", "ExcludeDockerImages": "masks",
 	}[name]
 	if argument == "" {
 		if strings.HasPrefix(name, "Keep") {
@@ -110,15 +120,24 @@ func (p *artifactoryRule) filter(name string, v *document.Value) (string, error)
 		return "", errors.New("regkeep cannot say it")
 	}
 	value := v.Field(argument)
-	if value == nil || len(v.Fields) != 2 {
+	switch {
+	case name == "Repo" && len(v.Fields) == 1:
+		value = &document.Value{Kind: document.Text, Text: p.title}
+	case value == nil || len(v.Fields) != 2:
 		return "", fmt.Errorf("one argument %s is expected", argument)
 	}
 	switch name {
-	case "Repo":
-		if p.repository != "" || value.Text == "" || strings.ContainsAny(value.Text, "*/[]") {
-			return "", errors.New("one name of a repository is expected")
+	case "Repo", "RepoList":
+		names := []*document.Value{value}
+		if name == "RepoList" {
+			names = value.Items
 		}
-		p.repository = value.Text
+		for _, one := range names {
+			if one.Text == "" || strings.ContainsAny(one.Text, "*/[]") {
+				return "", errors.New("names of repositories are expected")
+			}
+			p.repositories = append(p.repositories, one.Text)
+		}
 		return "", nil
 	case "DeleteDockerImagesOlderThan", "DeleteDockerImagesNotUsed":
 		n, err := strconv.Atoi(value.Text)

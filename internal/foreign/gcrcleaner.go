@@ -55,7 +55,8 @@ func gcrCleaner(data []byte, d *draft) error {
 	}
 	d.policies = []governing{{repositories: repositories, rules: []rule{gcrRule(tags, length, keep)}}}
 	if keep > 0 {
-		d.note(Exact, "-keep", "the newest by the time of the build; what has none is held, where the command orders it by its upload")
+		d.note(Stricter, "-keep", "the newest by the time of the build and the newest by the upload both stay; what has no time of a build is held")
+		d.note(Wider, "-keep", "two images of which one has no time of a build are compared by their upload, so where some have none the order of the command has no first and no last, and it may keep others")
 	}
 	d.note(Exact, "", "untagged manifests go")
 	return nil
@@ -70,7 +71,7 @@ func gcrRule(tags gcrFilter, length string, keep int) rule {
 			r.tags = []string{tags.pattern}
 		}
 		r.remove = []item{{"everything: true", ""}}
-		r.keep = []item{{fmt.Sprintf("newest: %d, by: created", keep), "-keep"}}
+		r.keep = []item{{fmt.Sprintf("newest: %d, by: created", keep), "-keep"}, {fmt.Sprintf("newest: %d, by: pushed", keep), "-keep, where one of two images has no time of a build"}}
 		return r
 	}
 	conditions := []item{{isUntagged, "untagged manifests"}}

@@ -11,14 +11,15 @@ import (
 
 // https://docs.gitlab.com/user/packages/container_registry/reduce_container_registry_storage/
 type gitlabPolicy struct {
-	Cadence     string `json:"cadence,omitempty"`
-	Enabled     bool   `json:"enabled"`
-	KeepN       *int   `json:"keep_n"`
-	OlderThan   string `json:"older_than,omitempty"`
-	Regex       string `json:"name_regex,omitempty"`
-	RegexDelete string `json:"name_regex_delete,omitempty"`
-	RegexKeep   string `json:"name_regex_keep,omitempty"`
-	NextRun     string `json:"next_run_at,omitempty"`
+	Cadence   string `json:"cadence,omitempty"`
+	Enabled   bool   `json:"enabled"`
+	KeepN     *int   `json:"keep_n"`
+	OlderThan string `json:"older_than,omitempty"`
+	Regex     string `json:"name_regex,omitempty"`
+	// RegexDelete stands for Regex where it is there at all, also if it is empty.
+	RegexDelete *string `json:"name_regex_delete,omitempty"`
+	RegexKeep   string  `json:"name_regex_keep,omitempty"`
+	NextRun     string  `json:"next_run_at,omitempty"`
 }
 
 var gitlabDuration = regexp.MustCompile(`^([0-9]+)(d|h)$`)
@@ -44,10 +45,11 @@ func gitlab(data []byte, d *draft) error {
 		return err
 	}
 	d.note(Wider, "", "a cleanup policy belongs to one project, which it does not name: put its path, and once more with /** behind it, in the place of \"**\", or it governs all projects")
+	d.note(Wider, "", "protected and immutable tags stay in GitLab, and this policy does not know of them: name them under protect")
 	d.note(Wider, "", "GitLab leaves the manifests of removed tags to its garbage collection; regkeep deletes a manifest with its last tag")
 	remove := p.Regex
-	if p.RegexDelete != "" {
-		remove = p.RegexDelete
+	if p.RegexDelete != nil {
+		remove = *p.RegexDelete
 	}
 	switch {
 	case !p.Enabled:
@@ -99,6 +101,7 @@ func (p gitlabPolicy) write(d *draft, remove string) error {
 				{fmt.Sprintf("newest: %d, by: created, count: tags", *p.KeepN), "keep_n, where GitLab orders by the build"},
 				{fmt.Sprintf("newest: %d, count: tags", *p.KeepN), "and where it orders by the push"},
 			}
+			d.note(Wider, "keep_n", "of more than 1000 tags GitLab's own registry is read in pages, and keeps so many of each; here so many stay in all")
 			d.note(Stricter, "keep_n", "GitLab counts tags, ordered by build or by push, by its version: the newest of both orders stay")
 		}
 	}

@@ -18,9 +18,9 @@ func gitlabRemoves(p gitlabPolicy, w *world, at func(*image) time.Time) map[stri
 		of  *image
 	}
 	gone := map[string]bool{}
-	expression := p.RegexDelete
-	if expression == "" {
-		expression = p.Regex
+	expression := p.Regex
+	if p.RegexDelete != nil {
+		expression = *p.RegexDelete
 	}
 	if !p.Enabled {
 		return gone
@@ -65,9 +65,10 @@ func TestGitLabRemovesNothingThatTheOriginalKeeps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, w := gitlabPolicy{Enabled: rapid.IntRange(0, 9).Draw(t, "enabled") > 0}, genWorld(t)
 		expressions := []string{".*", "dev-.+", "prod|dev-.*", "(?:v.+|main)", ".*-1", "prod-.*", "v|x|1"}
-		p.RegexDelete = rapid.SampledFrom(expressions).Draw(t, "delete")
-		if rapid.Bool().Draw(t, "old name") {
-			p.Regex, p.RegexDelete = p.RegexDelete, ""
+		p.Regex = rapid.SampledFrom(expressions).Draw(t, "delete")
+		if rapid.Bool().Draw(t, "new name") {
+			expression := rapid.SampledFrom(append(expressions, "")).Draw(t, "delete by its new name")
+			p.RegexDelete = &expression
 		}
 		p.RegexKeep = rapid.SampledFrom(append(expressions[1:], "", "")).Draw(t, "keep")
 		p.OlderThan = rapid.SampledFrom([]string{"", "7d", "14d", "30d", "90d"}).Draw(t, "older than")

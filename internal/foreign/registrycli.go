@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // https://github.com/andrey-pohilko/registry-cli
@@ -29,6 +30,7 @@ func registryCLI(data []byte, d *draft) error {
 	if values["dry-run"] != nil {
 		d.note(Wider, "--dry-run", "the command only shows what this policy removes, and regkeep removes it")
 	}
+	d.note(Wider, "", "the command asks for Docker manifests alone: of images in the OCI format and of multi-platform images it finds no age, and often not the tag")
 	g := governing{}
 	if g.repositories, err = registryImages(values, d); err != nil {
 		return err
@@ -63,6 +65,9 @@ func registryCLI(data []byte, d *draft) error {
 		return nil
 	}
 	if expressions := values["tags-like"]; expressions != nil {
+		if values["order-by-date"] != nil {
+			d.note(Stricter, "--tags-like", "the command does not look at it with --order-by-date, and deletes from all tags")
+		}
 		if r.tags, err = registryLike(expressions); err != nil {
 			d.note(Dropped, "--tags-like", "%s; everything stays", err)
 			return nil
@@ -105,6 +110,9 @@ func registryImages(values map[string][]string, d *draft) ([]string, error) {
 	if images := values["image"]; images != nil {
 		var names []string
 		for _, name := range images {
+			if strings.Contains(name, ":") {
+				d.note(Exact, "--image", "the command looks for the tags of a repository of the name %s, and there is none with a colon", name)
+			}
 			names = append(names, literal(name))
 		}
 		if len(names) == 0 {

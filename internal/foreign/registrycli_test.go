@@ -87,7 +87,7 @@ func (r registryCall) removes(w *world) map[string]bool {
 		for _, tag := range one.tags {
 			of[tag] = one
 			all = append(all, tag)
-			if len(r.like) == 0 || like(r.like, tag) {
+			if len(r.like) == 0 || r.byDate || like(r.like, tag) { // it orders all tags then
 				tags = append(tags, tag)
 			}
 		}

@@ -21,6 +21,7 @@ type zotPolicy struct {
 	DeleteReferrers bool      `json:"deleteReferrers,omitempty"`
 	DeleteUntagged  *bool     `json:"deleteUntagged,omitempty"`
 	KeepTags        []zotKeep `json:"keepTags,omitempty"`
+	KeepUntagged    *zotKeep  `json:"keepUntagged,omitempty"`
 }
 
 type zotKeep struct {
@@ -37,6 +38,7 @@ type zotKeep struct {
 func zot(data []byte, d *draft) error {
 	var config struct {
 		Storage *struct {
+			GC        *bool           `json:"gc"`
 			Retention json.RawMessage `json:"retention"`
 			SubPaths  map[string]struct {
 				Retention json.RawMessage `json:"retention"`
@@ -49,6 +51,9 @@ func zot(data []byte, d *draft) error {
 	}
 	var elsewhere []string
 	switch {
+	case config.Storage != nil && config.Storage.GC != nil && !*config.Storage.GC:
+		d.note(Exact, "storage.gc", "the garbage collection is switched off, and with it all retention: nothing is removed")
+		return nil
 	case config.Storage != nil:
 		data = config.Storage.Retention
 		for path := range config.Storage.SubPaths {
