@@ -19,7 +19,7 @@ import (
 // by one (see follows).
 func (r *repository) layers(open []plan.Step) [][]plan.Step {
 	if r.header.Kind != "remove" {
-		return slices.Collect(slices.Chunk(open, 1))
+		return restoring(open)
 	}
 	var all [][]plan.Step
 	for len(open) > 0 {
@@ -40,6 +40,37 @@ func (r *repository) layers(open []plan.Step) [][]plan.Step {
 		default:
 			all = append(all, r.byNesting(some)...)
 		}
+	}
+	return all
+}
+
+// restoring cuts steps that put back in the order of the plan: manifests, their
+// tags, attachments and theirs. Of manifests those come first that list nothing;
+// what needs something that is still to come waits for it one by one (see
+// waitsFor).
+func restoring(open []plan.Step) [][]plan.Step {
+	var all [][]plan.Step
+	kind := func(s plan.Step) rank { return rank{action: s.Action, attached: s.Why == "attachment"} }
+	for len(open) > 0 {
+		first := kind(open[0])
+		n := slices.IndexFunc(open, func(s plan.Step) bool { return kind(s) != first })
+		if n < 0 {
+			n = len(open)
+		}
+		var leaves, others []plan.Step
+		for _, s := range open[:n] {
+			if s.Action == plan.PutManifest && oci.KindOf(s.MediaType) == oci.KindImage {
+				leaves = append(leaves, s)
+			} else {
+				others = append(others, s)
+			}
+		}
+		for _, layer := range [][]plan.Step{leaves, others} {
+			if len(layer) > 0 {
+				all = append(all, layer)
+			}
+		}
+		open = open[n:]
 	}
 	return all
 }

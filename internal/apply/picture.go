@@ -26,8 +26,8 @@ type picture struct {
 	missing map[oci.Digest]bool
 	// kept are manifests that were archived before their step.
 	kept map[int]oci.RawManifest
-	// gone are digests that this process saw go, due those whose deletion is
-	// still to come, with the number of steps.
+	// gone are digests that this process saw go, due those that are still to be
+	// deleted or put back, with the number of steps.
 	gone map[oci.Digest]bool
 	due  map[oci.Digest]int
 	// stopped says why nothing more is tried here.
@@ -124,14 +124,14 @@ func (p *picture) keptBefore(seq int) (oci.RawManifest, bool) {
 	return raw, kept
 }
 
-// expect notes which digests the steps will delete, finished that one of the
-// steps has ended.
+// expect notes which digests the steps will delete or put back, finished that
+// one of the steps has ended.
 func (p *picture) expect(open []plan.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.due)
 	for _, s := range open {
-		if s.Action == plan.DeleteManifest {
+		if ofManifest(s) {
 			p.due[s.Digest]++
 		}
 	}
@@ -141,9 +141,13 @@ func (p *picture) finished(s plan.Step) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.kept, s.Seq)
-	if s.Action == plan.DeleteManifest {
+	if ofManifest(s) {
 		p.due[s.Digest]--
 	}
+}
+
+func ofManifest(s plan.Step) bool {
+	return s.Action == plan.DeleteManifest || s.Action == plan.PutManifest
 }
 
 func (p *picture) isDue(digest oci.Digest) bool {

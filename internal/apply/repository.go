@@ -31,6 +31,7 @@ type repository struct {
 
 	listing  sync.Mutex // one listing at a time, and nobody passes it
 	learning sync.Mutex // capabilities are written down one after the other
+	supplies supplies   // blobs that were put back, or found there
 }
 
 func newRepository(e *executor, from *plan.Repository) *repository {
@@ -88,8 +89,9 @@ func (r *repository) run(ctx context.Context) error {
 }
 
 // work takes the steps in their order, layer by layer. An attachment whose
-// subject is still to go is put off until the subject has gone; where that
-// leads in a circle, steps go one by one and nobody waits.
+// subject is still to go is put off until the subject has gone, and so is what
+// needs something that is still to come back; where that leads in a circle,
+// steps go one by one and nobody waits.
 func (r *repository) work(ctx context.Context, open []plan.Step) error {
 	for last := len(open) + 1; len(open) > 0; {
 		stuck := len(open) == last
@@ -196,7 +198,7 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 	}
 }
 
-// pending says whether a step to come deletes a digest.
+// pending says whether a step to come deletes a digest, or puts it back.
 func (a *attempt) pending(digest oci.Digest) bool { return digest != a.Digest && a.isDue(digest) }
 
 // fatalError stops the whole run: what is done can no longer be written down.

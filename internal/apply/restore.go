@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/regkeep/regkeep/internal/archive"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
-	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -33,7 +32,14 @@ func (a *attempt) putManifest(ctx context.Context) (journal.Status, string, erro
 	if a.MediaType != "" {
 		raw.MediaType = a.MediaType
 	}
-	status, why, err := a.supply(ctx, raw)
+	m, err := oci.DecodeManifest(raw.MediaType, raw.Body)
+	if err != nil {
+		return journal.Failed, err.Error(), nil
+	}
+	if a.waitsFor(&m) {
+		return postponed, "", nil
+	}
+	status, why, err := a.supply(ctx, &m)
 	if status != "" || err != nil {
 		return status, why, err
 	}
@@ -43,6 +49,9 @@ func (a *attempt) putManifest(ctx context.Context) (journal.Status, string, erro
 // putTag points a tag at its old digest again, unless it points elsewhere by
 // now; then only if the plan saw it there and replaces it.
 func (a *attempt) putTag(ctx context.Context) (journal.Status, string, error) {
+	if a.isDue(a.Digest) {
+		return postponed, "", nil
+	}
 	before, err := a.head(ctx, a.Tag)
 	switch {
 	case err != nil:
@@ -73,6 +82,9 @@ func (a *attempt) there() (journal.Status, string, error) {
 }
 
 func (a *attempt) put(ctx context.Context, reference string, raw oci.RawManifest) (journal.Status, string, error) {
+	if !a.mayBegin() {
+		return postponed, "", nil
+	}
 	if err := a.intend(ctx, a.Action); err != nil {
 		return "", "", err
 	}
@@ -91,64 +103,13 @@ func (a *attempt) put(ctx context.Context, reference string, raw oci.RawManifest
 	}, func() error { return a.mutator.PutManifest(ctx, a.name, reference, raw) })
 }
 
-// supply makes sure that everything a manifest needs is in the registry:
-// children must be back already, blobs come from the archive if they are gone.
-// What is missing is named before the registry is asked to take the manifest.
-func (a *attempt) supply(ctx context.Context, raw oci.RawManifest) (journal.Status, string, error) {
-	m, err := oci.DecodeManifest(raw.MediaType, raw.Body)
-	if err != nil {
-		return journal.Failed, err.Error(), nil
-	}
-	for _, child := range m.Children {
-		found, err := a.head(ctx, string(child.Digest))
-		if err != nil {
-			return a.blind(err)
-		}
-		if found.Digest == "" {
-			return journal.Refused, fmt.Sprintf("manifest %s below it is not back", child.Digest), nil
-		}
-	}
-	var missing []string
-	for _, blob := range m.Stored() {
-		there, err := a.hasBlob(ctx, blob.Digest)
-		if err != nil {
-			return a.blind(err)
-		}
-		if there {
-			continue
-		}
-		content, size, err := a.content().Blob(ctx, blob.Digest)
-		if errors.Is(err, archive.ErrNotKept) {
-			missing = append(missing, string(blob.Digest))
-			continue
-		}
-		if err != nil {
-			return journal.Failed, fmt.Sprintf("blob %s in the archive: %v", blob.Digest, err), nil
-		}
-		if size < 0 {
-			size = blob.Size // the archive did not say
-		}
-		if err := a.intend(ctx, plan.PutManifest); err != nil {
-			return "", "", errors.Join(err, content.Close())
-		}
-		if err := errors.Join(a.mutator.PutBlob(ctx, a.name, blob.Digest, size, content), content.Close()); err != nil {
-			return a.unmoved(err)
-		}
-	}
-	if len(missing) > 0 {
-		return journal.Blocked, fmt.Sprintf("manifest %s needs blobs that are gone from registry and archive: %s", a.Digest, strings.Join(missing, ", ")), nil
-	}
-	return "", "", nil
+// waitsFor says whether something that a manifest needs, or its subject, is
+// still to be put back by another step.
+func (a *attempt) waitsFor(m *oci.Manifest) bool {
+	return m.Subject != nil && a.pending(m.Subject.Digest) ||
+		slices.ContainsFunc(m.Children, func(child oci.Descriptor) bool { return a.pending(child.Digest) })
 }
 
-// hasBlob opens a blob and reads nothing of it.
-func (r *repository) hasBlob(ctx context.Context, digest oci.Digest) (bool, error) {
-	blob, err := r.reader.Blob(ctx, r.name, digest)
-	if errors.Is(err, registry.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, blob.Close()
-}
+// mayBegin says whether a step may have its first effect: where nobody waits
+// for the run any more, it is left to the next one.
+func (a *attempt) mayBegin() bool { return a.intended || a.waiting.Err() == nil }

@@ -289,15 +289,20 @@ func TestOnly(t *testing.T) {
 func TestFaultsOfUndo(t *testing.T) {
 	calm := remove(t, app(), gone, memory.Options{})
 	calm.apply(t, build(t, calm.undoing(t)))
-	for _, f := range fault.Table(calm.registry.Counts()[call.PutManifest], call.PutManifest) {
-		t.Run(f.String(), func(t *testing.T) {
+	table := fault.Table(calm.registry.Counts()[call.PutManifest], call.PutManifest)
+	for i, f := range append(table, table...) {
+		concurrency := 1
+		if i >= len(table) {
+			concurrency = 16
+		}
+		t.Run(fmt.Sprint(f, ", ", concurrency, " at once"), func(t *testing.T) {
 			r := remove(t, app(), gone, memory.Options{})
 			p := build(t, r.undoing(t))
 			p.Summary.Hash = "undo"
 			req := r.request(p)
 			script := fault.New(f)
 			script.OnCrash = r.state.Die
-			req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator()), Concurrency: 1}
+			req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator()), Concurrency: concurrency}
 			_, _ = applytest.Run(t.Context(), req)
 			if len(script.Unused()) > 0 {
 				t.Fatal("the fault did not happen")
