@@ -5,13 +5,11 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy"
-	"github.com/regkeep/regkeep/internal/policy/document"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -30,9 +28,6 @@ type briefTag struct {
 	bytes                   int64 // 0: not known
 }
 
-// untagged is the word behind the @ of an image without a tag.
-func (t *briefTag) untagged() (word string, is bool) { return strings.CutPrefix(t.name, "@") }
-
 // image is the digest that stands for what was written: the word of an image
 // that several tags share, or that has none, or else the tag itself.
 func (t *briefTag) image(repository string) oci.Digest {
@@ -47,50 +42,6 @@ func (t *briefTag) image(repository string) oci.Digest {
 
 // wordDigest is the digest that a word of a case stands for.
 func wordDigest(word string) oci.Digest { return oci.FromBytes([]byte("digest " + word)) }
-
-func (f *caseFile) brief(v *document.Value) []briefRepository {
-	var all []briefRepository
-	for _, repository := range v.Fields {
-		r := briefRepository{name: repository.Key}
-		if repository.Value.Kind != document.Map {
-			f.problem(repository.Value, "expected tags, found %s", repository.Value.Kind)
-		}
-		for _, tag := range repository.Value.Fields {
-			r.tags = append(r.tags, f.briefTag(tag.Key, tag.Value))
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-func (f *caseFile) briefTag(name string, v *document.Value) briefTag {
-	t := briefTag{name: name}
-	f.fields(v, map[string]func(*document.Value){
-		"digest": f.text(&t.digest),
-		"age": func(v *document.Value) {
-			d, err := policy.ParseDuration(v.Text)
-			if err != nil {
-				f.problem(v, "age: %v", err)
-				return
-			}
-			t.age = &d
-		},
-		"created": f.time(&t.created), "pushed": f.time(&t.pushed), "pulled": f.time(&t.pulled),
-		"size": func(v *document.Value) {
-			var err error
-			if t.bytes, err = policy.ParseSize(v.Text); err != nil {
-				f.problem(v, "size: %v", err)
-			}
-		},
-		"labels": func(v *document.Value) {
-			t.labels = map[string]string{}
-			for _, field := range v.Fields {
-				t.labels[field.Key] = field.Value.Text
-			}
-		},
-	})
-	return t
-}
 
 // stockOf makes the inventory of a case. One that was written by hand goes
 // through the format of saved ones, so that both are read alike.

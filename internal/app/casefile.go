@@ -1,13 +1,17 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/policy/document"
+	"github.com/regkeep/regkeep/internal/policy/duration"
 )
 
 // caseFile reads a file of policy cases; everything wrong with it is kept with
@@ -34,10 +38,27 @@ type expectation struct {
 	repository, verdict string
 	tags                []string
 	line, column        int
+	place               *document.Value // of the repository
 }
 
 func (f *caseFile) problem(v *document.Value, format string, args ...any) {
-	f.problems = append(f.problems, policy.Problem{File: f.path, Line: v.Line, Column: v.Column, Path: v.Path, Message: fmt.Sprintf(format, args...)})
+	f.suggest(v, "", format, args...)
+}
+
+// suggest is a problem with what was probably meant; "" where nobody knows.
+func (f *caseFile) suggest(v *document.Value, meant, format string, args ...any) {
+	f.problems = append(f.problems, policy.Problem{
+		File: f.path, Line: v.Line, Column: v.Column, Path: v.Path, Message: fmt.Sprintf(format, args...), Suggestion: meant,
+	})
+}
+
+// misread is a problem with a duration or size.
+func (f *caseFile) misread(v *document.Value, what string, err error) {
+	meant := ""
+	if fault := (*duration.Error)(nil); errors.As(err, &fault) {
+		meant = fault.Suggestion
+	}
+	f.suggest(v, meant, "%s: %v", what, err)
 }
 
 // beside is a path as it is meant in the file: beside it.
@@ -57,11 +78,31 @@ func (f *caseFile) fields(v *document.Value, known map[string]func(*document.Val
 	for _, field := range v.Fields {
 		read, ok := known[field.Key]
 		if !ok {
-			f.problem(&document.Value{Line: field.Line, Column: field.Column, Path: v.Path}, "the key %q is not known here", field.Key)
+			words := sortedKeys(known)
+			f.suggest(keyOf(v, field), meantBy(field.Key, words), "the key %q is not known here; known are %s", field.Key, strings.Join(words, ", "))
 			continue
 		}
 		read(field.Value)
 	}
+}
+
+// otherWords are what people call a verdict.
+var otherWords = map[string]string{
+	"kept": "keep", "keeps": "keep", "retain": "keep", "stay": "keep", "stays": "keep",
+	"delete": "remove", "deleted": "remove", "gone": "remove", "go": "remove", "goes": "remove", "held": "hold", "unknown": "hold",
+}
+
+// meantBy is the key that a word probably stands for.
+func meantBy(word string, known []string) string {
+	if meant := otherWords[word]; slices.Contains(known, meant) {
+		return meant
+	}
+	return document.Suggest(word, known)
+}
+
+// keyOf is where a key stands.
+func keyOf(v *document.Value, field document.Field) *document.Value {
+	return &document.Value{Line: field.Line, Column: field.Column, Path: v.Path}
 }
 
 func (f *caseFile) text(into *string) func(*document.Value) {
@@ -76,6 +117,10 @@ func (f *caseFile) text(into *string) func(*document.Value) {
 
 func (f *caseFile) time(into *time.Time) func(*document.Value) {
 	return func(v *document.Value) {
+		if v.Kind == document.List || v.Kind == document.Map || v.Kind == document.Null {
+			f.problem(v, "expected a time such as 2026-01-31, found %s", v.Kind)
+			return
+		}
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02"} {
 			if t, err := time.Parse(layout, v.Text); err == nil {
 				*into = t.UTC()
@@ -107,6 +152,10 @@ func (f *caseFile) read(data []byte) []policyCase {
 	if root == nil {
 		return nil
 	}
+	if root.Field("policies") != nil {
+		f.problem(root, "this is a policy: cases stand in a file of their own, which names it")
+		return nil
+	}
 	var written string
 	var all *document.Value
 	place := root
@@ -118,18 +167,36 @@ func (f *caseFile) read(data []byte) []policyCase {
 		f.problem(root, "there is no list of cases")
 		return nil
 	}
-	rules, err := CheckPolicy(f.beside(written))
-	if written == "" {
-		f.problem(place, "policy: names no policy file")
-	} else if err != nil {
-		f.problem(place, "%v", err)
-	}
+	rules := f.policy(place, written)
 	cases := make([]policyCase, len(all.Items))
+	first := map[string]int{}
 	for i, item := range all.Items {
 		cases[i] = f.policyCase(item)
 		cases[i].policy, cases[i].file = rules, f.beside(written)
+		if line, seen := first[cases[i].name]; seen && cases[i].name != "" {
+			f.problem(item, "case %q is there twice, first on line %d", cases[i].name, line)
+		}
+		first[cases[i].name] = item.Line
 	}
 	return cases
+}
+
+// policy reads the policy that the file names. What is wrong with it is told at
+// its own place.
+func (f *caseFile) policy(place *document.Value, written string) *policy.Policy {
+	if written == "" {
+		f.problem(place, "policy: names no policy file")
+		return nil
+	}
+	rules, err := CheckPolicy(f.beside(written))
+	var wrong policy.Problems
+	switch {
+	case errors.As(err, &wrong):
+		f.problems = append(f.problems, wrong...)
+	case err != nil:
+		f.problem(place, "%v", err)
+	}
+	return rules
 }
 
 func (f *caseFile) policyCase(v *document.Value) policyCase {
@@ -138,11 +205,15 @@ func (f *caseFile) policyCase(v *document.Value) policyCase {
 		"name": f.text(&c.name),
 		"now":  f.time(&c.now),
 		"inventory": func(v *document.Value) {
-			if v.Kind == document.Map {
+			switch v.Kind {
+			case document.Map:
 				c.brief = f.brief(v)
 				return
+			case document.List, document.Null:
+				f.problem(v, "expected a file, or repositories with their tags, found %s", v.Kind)
+				return
 			}
-			f.text(&c.saved)(v)
+			c.saved = v.Text
 			c.saved = f.beside(c.saved)
 			if _, err := os.Stat(c.saved); err != nil {
 				f.problem(v, "inventory: %v", err)
@@ -152,14 +223,18 @@ func (f *caseFile) policyCase(v *document.Value) policyCase {
 		"expect": func(v *document.Value) { c.expect = f.expect(v) },
 	})
 	switch {
+	case v.Kind != document.Map:
 	case c.name == "":
 		f.problem(v, "the case has no name")
-	case c.saved == "" && len(c.brief) == 0:
+	case v.Field("inventory") == nil || c.saved == "" && v.Field("inventory").Kind == document.Map && len(c.brief) == 0:
 		f.problem(v, "case %q has no inventory", c.name)
-	case len(c.brief) > 0 && c.now.IsZero():
+	case len(c.brief) > 0 && v.Field("now") == nil:
 		f.problem(v, "case %q needs now: the instant from which ages count", c.name)
-	case len(c.expect) == 0:
+	case v.Field("expect") == nil || v.Field("expect").Kind == document.Map && len(v.Field("expect").Fields) == 0:
 		f.problem(v, "case %q expects nothing, so it would always pass", c.name)
+	}
+	if len(c.brief) > 0 {
+		f.problems = append(f.problems, c.strangers(f.path, c.repositories())...)
 	}
 	return c
 }
@@ -170,12 +245,24 @@ func (f *caseFile) expect(v *document.Value) []expectation {
 		f.problem(v, "expected repositories with their verdicts, found %s", v.Kind)
 	}
 	for _, repository := range v.Fields {
+		before := len(all)
+		verdicts := map[string]string{} // of each tag
 		list := func(verdict string) func(*document.Value) {
 			return func(v *document.Value) {
-				all = append(all, expectation{repository.Key, verdict, f.texts(v), v.Line, v.Column})
+				tags := f.texts(v)
+				for i, tag := range tags {
+					if other, seen := verdicts[tag]; seen && tag != "" {
+						f.problem(v.Items[i], "%s is expected in %s and in %s", tag, other, verdict)
+					}
+					verdicts[tag] = verdict
+				}
+				all = append(all, expectation{repository.Key, verdict, tags, v.Line, v.Column, keyOf(repository.Value, repository)})
 			}
 		}
 		f.fields(repository.Value, map[string]func(*document.Value){"keep": list("keep"), "remove": list("remove"), "hold": list("hold")})
+		if len(all) == before && repository.Value.Kind == document.Map && len(repository.Value.Fields) == 0 {
+			f.problem(repository.Value, "of %s nothing is expected", repository.Key)
+		}
 	}
 	return all
 }

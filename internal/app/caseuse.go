@@ -13,6 +13,7 @@ import (
 type caseUse struct {
 	repository, tag string
 	digest          oci.Digest
+	place           *document.Value
 }
 
 // uses reads the list in_use. An empty one says that nobody uses anything,
@@ -27,7 +28,9 @@ func (f *caseFile) uses(v *document.Value) []caseUse {
 		var written string
 		f.text(&written)(item)
 		if written != "" {
-			all = append(all, parseUse(written))
+			use := parseUse(written)
+			use.place = item
+			all = append(all, use)
 		}
 	}
 	return all

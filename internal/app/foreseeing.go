@@ -20,6 +20,7 @@ type Day struct {
 	At      time.Time
 	Removed []plan.Verdict
 	Stay    int
+	Held    int // of those that stay: a fact is missing that could let them go
 	// Notices say what was refused or could not be read.
 	Notices []plan.Notice
 }
@@ -46,8 +47,11 @@ func (a *App) Foresee(ctx context.Context, request RehearsalRequest, every, leng
 		day := Day{At: at, Notices: p.Notices}
 		gone := removalsOf(&p)
 		for _, v := range p.Verdicts {
-			if gone.took(v) {
+			switch {
+			case gone.took(v):
 				day.Removed = append(day.Removed, v)
+			case v.Verdict == policy.Hold.String():
+				day.Held++
 			}
 		}
 		day.Stay = len(p.Verdicts) - len(day.Removed)

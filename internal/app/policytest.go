@@ -40,27 +40,54 @@ func TestPolicy(ctx context.Context, path string) ([]CaseResult, error) {
 	f := &caseFile{path: path}
 	cases := f.read(data)
 	if len(f.problems) > 0 {
-		slices.SortStableFunc(f.problems, func(a, b policy.Problem) int {
-			return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-		})
-		return nil, &Failure{Kind: Usage, Err: f.problems}
+		return nil, f.wrong()
 	}
 	results := make([]CaseResult, len(cases))
 	for i := range cases {
-		if results[i], err = cases[i].run(ctx); err != nil {
+		stored, err := cases[i].stockOf(ctx)
+		if err != nil {
 			return nil, err
 		}
+		if f.problems = append(f.problems, cases[i].strangers(path, stored.names())...); len(f.problems) > 0 {
+			continue
+		}
+		if results[i], err = cases[i].run(ctx, stored); err != nil {
+			return nil, err
+		}
+	}
+	if len(f.problems) > 0 {
+		return nil, f.wrong()
 	}
 	return results, nil
 }
 
+// wrong is everything wrong with the file, in its order; what is wrong with the
+// policy stands before.
+func (f *caseFile) wrong() error {
+	rank := func(p policy.Problem) int {
+		if p.File == f.path {
+			return 1
+		}
+		return 0
+	}
+	slices.SortStableFunc(f.problems, func(a, b policy.Problem) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return &Failure{Kind: Usage, Err: f.problems}
+}
+
+// names are the repositories of an inventory.
+func (s *stock) names() []string {
+	var names []string
+	for _, repo := range s.repositories {
+		names = append(names, repo.Name)
+	}
+	return names
+}
+
 type spot struct{ repository, tag string }
 
-func (c *policyCase) run(ctx context.Context) (CaseResult, error) {
-	stored, err := c.stockOf(ctx)
-	if err != nil {
-		return CaseResult{}, err
-	}
+func (c *policyCase) run(ctx context.Context, stored *stock) (CaseResult, error) {
 	stored.evidence = c.evidence(stored.saved.Info.Name)
 	result := CaseResult{Name: c.name, Policy: c.file, Now: c.now}
 	if result.Now.IsZero() {

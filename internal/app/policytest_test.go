@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,25 +117,105 @@ func TestInventoriesByHand(t *testing.T) {
 
 func TestCaseFileMistakes(t *testing.T) {
 	const head = "policy: policy.yaml\ncases:\n"
-	for text, want := range map[string]string{
-		"policy: nowhere.yaml\ncases: [{name: n, now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}]\n": ":1:9: ",
-		"cases: []\n": "no list of cases",
-		head + "  - {name: n, now: soon, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n":              `:3:20: "soon" is not a time`,
-		head + "  - {name: n, now: 2026-06-01, inventory: {a: {v1: {aeg: 3d}}}, expect: {a: {keep: []}}}\n": `"aeg" is not known`,
-		head + "  - {name: n, now: 2026-06-01, inventory: {a: {v1: {age: 3q}}}, expect: {a: {keep: []}}}\n": "age: ",
-		head + "  - {name: n, now: 2026-06-01, inventory: {a: {v1: {}}}}\n":                                 "would always pass",
-		head + "  - {name: n, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n":                         "needs now",
-		head + "  - {name: n, now: 2026-06-01, inventory: none.jsonl, expect: {a: {keep: []}}}\n":           ":3:43: inventory: ",
-		head + "  - {name: n, now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {gone: []}}}\n":        `"gone" is not known`,
+	const same = "  - {name: n, now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n"
+	one := func(body string) string { return head + "  - {name: n, " + body + "}\n" }
+	inventory := func(tags string) string {
+		return one("now: 2026-06-01, inventory: {a: {" + tags + "}}, expect: {a: {keep: []}}")
+	}
+	// The mark » stands where the problem is told, and is no part of the file.
+	for marked, want := range map[string]string{
+		"»":         "the file is empty",
+		"»# none\n": "the file is empty",
+		"policy: »nowhere.yaml\ncases: [{name: n, now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}]\n": "policy file: ",
+		"»cases: []\n":                      "there is no list of cases",
+		"»version: 1\npolicies: []\n":       "this is a policy",
+		"»cases: [{name: n}]\n":             "policy: names no policy file",
+		"»polcy: policy.yaml\ncases: [1]\n": `the key "polcy" is not known here; known are cases, policy (did you mean "policy"?)`,
+		head + "  - »7\n":                   "expected a mapping, found a whole number",
+		one("»nwo: 2026-06-01"):             `the key "nwo" is not known here; known are expect, in_use, inventory, name, now (did you mean "now"?)`,
+		one("now: »soon, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}"): `"soon" is not a time`,
+		one("now: »[], inventory: {a: {v1: {}}}, expect: {a: {keep: []}}"):   "expected a time such as 2026-01-31, found a list",
+		inventory("v1: {»aeg: 3d}"):                                          `the key "aeg" is not known here; known are age, created, digest, labels, pulled, pushed, size (did you mean "age"?)`,
+		inventory("v1: {age: »30}"):                                          `age: "30" has no unit`,
+		inventory("v1: {age: »3 days}"):                                      `age: "3 days" has a blank: a duration is one word, such as 30d (did you mean "3d"?)`,
+		inventory("v1: {size: »3gb}"):                                        `size: "3gb" has the unit "gb" (did you mean "3GB"?)`,
+		inventory("v1: {labels: »x}"):                                        "labels: expected a mapping",
+		inventory("v1: {labels: {a: »[b]}}"):                                 "expected a text, found a list",
+		inventory("»v1/x: {}"):                                               `"v1/x" is no tag`,
+		inventory(`»"@": {}`):                                                `"@" is an image without a tag: a word`,
+		inventory(`»"@x": {digest: y}`):                                      `"@x" is an image without a tag: a word behind the @ names it, and it has no digest beside`,
+		inventory(`v1: {digest: x}, »"@x": {}`):                              "v1 and @x are one image, which has a tag or has none",
+		inventory("v1: {digest: x, created: 2026-01-01}, »v2: {digest: x, created: 2026-01-02}"):              "v1 and v2 are one image, which was created once",
+		inventory("v1: {digest: x, size: 1MB}, »v2: {digest: x, size: 2MB}"):                                  "v1 and v2 are one image, which has one size",
+		inventory("v1: {digest: x, labels: {a: b}}, »v2: {digest: x, labels: {a: c}}"):                        "v1 and v2 are one image, which has the same labels",
+		one("now: 2026-06-01, inventory: {»A: {v1: {}}}, expect: {A: {keep: []}}"):                            `"A" is no name of a repository`,
+		one("now: 2026-06-01, inventory: {a: »[]}, expect: {a: {keep: []}}"):                                  "expected tags, found a list",
+		head + "  - »{name: n, now: 2026-06-01, inventory: {a: {v1: {}}}}\n":                                  `case "n" expects nothing, so it would always pass`,
+		head + "  - »{name: n, now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {}}\n":                      `case "n" expects nothing, so it would always pass`,
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: »{}}"):                                    "of a nothing is expected",
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: »v1}}"):                            "expected a list of tags such as [v1, v2], found a text",
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: »[a]"):                                        "expected repositories with their verdicts, found a list",
+		head + "  - »{name: n, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n":                          `case "n" needs now`,
+		head + "  - »{name: n, now: 2026-06-01, inventory: {}, expect: {a: {keep: []}}}\n":                    `case "n" has no inventory`,
+		head + "  - »{name: n, now: 2026-06-01, expect: {a: {keep: []}}}\n":                                   `case "n" has no inventory`,
+		one("now: 2026-06-01, inventory: »[], expect: {a: {keep: []}}"):                                       "expected a file, or repositories with their tags, found a list",
+		one("now: 2026-06-01, inventory: »none.jsonl, expect: {a: {keep: []}}"):                               "inventory: ",
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {»gone: []}}"):                            `the key "gone" is not known here; known are hold, keep, remove (did you mean "remove"?)`,
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {»kep: []}}"):                             `the key "kep" is not known here; known are hold, keep, remove (did you mean "keep"?)`,
+		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: [v1], hold: [»v1]}}"):              "v1 is expected in keep and in hold",
+		one("now: 2026-06-01, inventory: {shop: {v1: {}}}, expect: {»shpo: {remove: []}}"):                    `the inventory has no repository shpo (did you mean "shop"?)`,
+		one("now: 2026-06-01, in_use: [»shpo:v1], inventory: {shop: {v1: {}}}, expect: {shop: {remove: []}}"): `in_use: the inventory has no repository shpo (did you mean "shop"?)`,
+		one("now: 2026-06-01, in_use: »shop, inventory: {shop: {v1: {}}}, expect: {shop: {remove: []}}"):      "in_use: expected a list of images such as [shop/cart:v1], found a text",
+		head + "  - »{now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n":                  "the case has no name",
+		head + same + strings.Replace(same, "{", "»{", 1):                                                     `case "n" is there twice, first on line 3`,
 	} {
+		before, after, _ := strings.Cut(marked, "»")
+		place := fmt.Sprintf(":%d:%d: ", 1+strings.Count(before, "\n"), len(before)-strings.LastIndexByte(before, '\n'))
 		path := filepath.Join(documented(t), "bad.yaml")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(before+after), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := TestPolicy(t.Context(), path)
 		var problems policy.Problems
-		if !errors.As(err, &problems) || KindOf(err) != Usage || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %q", text, err, want)
+		if !errors.As(err, &problems) || KindOf(err) != Usage || !strings.Contains(err.Error(), place+want) {
+			t.Errorf("%s: got %v, want %q", marked, err, place+want)
 		}
+	}
+}
+
+// What is wrong with the policy is told at its own place, and before what is
+// wrong with the cases.
+func TestCasesOfAWrongPolicy(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"p.yaml": "version: 1\npolicies:\n  - repositories: [\"**\"]\n    rules: [{tags: [\"**\"], remove: [{odler_than: 30d}]}]\n",
+		"c.yaml": "policy: p.yaml\ncases:\n  - nmae: x\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := TestPolicy(t.Context(), filepath.Join(folder, "c.yaml"))
+	var problems policy.Problems
+	if !errors.As(err, &problems) || len(problems) < 2 || problems[0].File != filepath.Join(folder, "p.yaml") || problems[0].Line != 4 || problems[0].Suggestion != "older_than" {
+		t.Errorf("%+v", problems)
+	}
+}
+
+// A saved inventory is asked too whether it has what is expected of it.
+func TestCasesOfASavedInventory(t *testing.T) {
+	folder := t.TempDir()
+	for name, text := range map[string]string{
+		"policy.yaml": "version: 1\npolicies: [{repositories: [\"**\"], rules: [{tags: [\"**\"]}]}]\n",
+		"saved.jsonl": `{"type":"inventory","version":1,"at":"2026-06-01T00:00:00Z","registry":{"name":"r"}}` + "\n" + `{"type":"repository","registry":"r","repository":"shop"}` + "\n" + `{"type":"end","repositories":1}` + "\n",
+		"cases.yaml":  "policy: policy.yaml\ncases:\n  - {name: n, inventory: saved.jsonl, expect: {shpo: {remove: []}}}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := TestPolicy(t.Context(), filepath.Join(folder, "cases.yaml"))
+	if err == nil || !strings.Contains(err.Error(), `:3:48: the inventory has no repository shpo (did you mean "shop"?)`) {
+		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -19,19 +20,33 @@ Exit code 0 when all hold, 1 when one fails, 2 when a file is wrong.`,
 		Example: "  regkeep policy test policy.test.yaml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			failed := false
+			failed, cases := 0, 0
+			var wrong, told error
 			for _, file := range args {
 				results, err := app.TestPolicy(cmd.Context(), file)
-				if err != nil {
-					return p.tellProblems(err)
+				if err != nil { // the other files are tested all the same
+					if err = p.tellProblems(err); errors.As(err, new(*shown)) {
+						told = err
+					} else {
+						wrong = errors.Join(wrong, err)
+					}
+					continue
 				}
 				missed, err := p.tellCases(file, results)
 				if err != nil {
 					return err
 				}
-				failed = failed || missed
+				failed, cases = failed+missed, cases+len(results)
 			}
-			if failed {
+			if failed > 0 && !p.json() {
+				fmt.Fprintf(p.t.out, "%d of %s failed\n", failed, count(cases, "case"))
+			}
+			switch {
+			case wrong != nil:
+				return wrong
+			case told != nil:
+				return told
+			case failed > 0:
 				return &shown{app.Failed}
 			}
 			return nil
@@ -54,12 +69,14 @@ type caseLine struct {
 	PolicyLine int    `json:"policy_line,omitempty"`
 }
 
-// tellCases writes the cases of a file and says whether one failed.
-func (p *program) tellCases(file string, results []app.CaseResult) (failed bool, err error) {
+// tellCases writes the cases of a file and says how many failed.
+func (p *program) tellCases(file string, results []app.CaseResult) (failed int, err error) {
 	lines := json.NewEncoder(p.t.out)
 	for _, result := range results {
 		ok := len(result.Misses) == 0
-		failed = failed || !ok
+		if !ok {
+			failed++
+		}
 		if p.json() {
 			if err := lines.Encode(caseLine{Type: "case", File: file, Name: result.Name, OK: &ok}); err != nil {
 				return failed, err
