@@ -150,24 +150,6 @@ func (a *App) plansFolder() (string, error) {
 	return filepath.Join(filepath.Dir(state), "plans"), nil
 }
 
-// keep puts a plan that was made in memory beside the state, so that it can be
-// applied by its ID.
-func (a *App) keep(p *plan.Plan) (*plan.Stored, error) {
-	m, err := a.make()
-	if err != nil {
-		return nil, err
-	}
-	defer m.close()
-	if err := plan.Write(m.packed, p, plan.All); err != nil {
-		return nil, fmt.Errorf("keep the plan: %w", err)
-	}
-	text, err := m.keep(p.Header.ID)
-	if err != nil {
-		return nil, err
-	}
-	return plan.Open(text)
-}
-
 // forgetPlans takes away plans that expired a week ago, and what runs that were
 // killed have left.
 func (a *App) forgetPlans(folder string) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/regkeep/regkeep/internal/archive"
@@ -29,7 +30,8 @@ type UndoRequest struct {
 	Archive string
 }
 
-// PlanUndo plans to put back what a run removed. It changes nothing.
+// PlanUndo plans to put back what a run removed, and writes the plan beside the
+// state while it looks. It changes nothing.
 func (a *App) PlanUndo(ctx context.Context, wanted UndoRequest) (*plan.Stored, error) {
 	state, err := a.store()
 	if err != nil {
@@ -40,14 +42,14 @@ func (a *App) PlanUndo(ctx context.Context, wanted UndoRequest) (*plan.Stored, e
 	if err != nil {
 		return nil, err
 	}
+	lost := request.Removed == nil
 	var from *kept
-	var notices []plan.Notice
 	if at != "" {
-		if from, err = a.openArchive(ctx, at, false); err != nil && (wanted.Archive != "" || request.Plan == nil) {
+		if from, err = a.openArchive(ctx, at, false); err != nil && (wanted.Archive != "" || lost) {
 			return nil, err
 		}
 		if err != nil { // until the registry's garbage is collected it is not needed
-			notices = append(notices, plan.Notice{Type: "warning", Code: "no-archive", Scope: "archive " + at, Message: err.Error(), Lift: "--archive"})
+			request.Notices = append(request.Notices, plan.Notice{Type: "warning", Code: "no-archive", Scope: "archive " + at, Message: err.Error(), Lift: "--archive"})
 			at = ""
 		}
 	}
@@ -56,17 +58,10 @@ func (a *App) PlanUndo(ctx context.Context, wanted UndoRequest) (*plan.Stored, e
 		defer from.close()
 		stack = append(stack, from)
 	}
-	request.Archive = stack
-	if request.Plan == nil {
-		if request.Entries, request.Registries, err = archivedEntries(ctx, from, wanted.Run); err != nil {
+	request.Archive, request.Place = stack, at
+	if lost {
+		if err := tellFrom(ctx, from, at, wanted.Run, &request); err != nil {
 			return nil, err
-		}
-		if len(request.Entries) == 0 {
-			return nil, &Failure{Kind: Usage, Err: fmt.Errorf("run %q is neither in the state nor in archive %s", wanted.Run, at), Next: fmt.Sprintf("See what it holds with `regkeep undo --archive %s`", at)}
-		}
-		request.Run = journal.Run{ID: wanted.Run, Kind: "remove"}
-		for _, info := range request.Registries {
-			request.Run.Registries = append(request.Run.Registries, info.Name)
 		}
 	}
 	session, err := a.reopenFor(ctx, &request)
@@ -80,26 +75,57 @@ func (a *App) PlanUndo(ctx context.Context, wanted UndoRequest) (*plan.Stored, e
 		}
 		request.Only = append(request.Only, oci.Reference{Registry: ref.Registry.Name, Repository: ref.Repository, Tag: ref.Tag, Digest: ref.Digest})
 	}
-	p, err := undo.Build(ctx, request)
+	made, err := a.writeUndo(ctx, request)
 	if errors.Is(err, undo.ErrNothing) {
 		return nil, &Failure{Kind: Usage, Err: err, Next: fmt.Sprintf("See what it removed with `regkeep runs %s`", wanted.Run)}
 	}
 	if err != nil {
 		return nil, err
 	}
-	p.Header.Archive, p.Notices = at, append(p.Notices, notices...)
-	made, err := a.keep(p)
-	if err != nil {
-		return nil, err
-	}
-	if len(p.Blocked) > 0 {
-		return made, &Failure{Kind: Partial, Err: fmt.Errorf("%d tags and manifests cannot be put back", len(p.Blocked))}
+	if n := made.Summary.Blocked; n > 0 {
+		return made, &Failure{Kind: Partial, Err: fmt.Errorf("%d tags and manifests cannot be put back", n)}
 	}
 	return made, nil
 }
 
+// writeUndo keeps the plan like every other.
+func (a *App) writeUndo(ctx context.Context, request undo.Request) (*plan.Stored, error) {
+	m, err := a.make()
+	if err != nil {
+		return nil, err
+	}
+	defer m.close()
+	header, err := undo.Build(ctx, request, plan.NewWriter(m.packed))
+	if err != nil {
+		return nil, err
+	}
+	text, err := m.keep(header.ID)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Open(text)
+}
+
+// tellFrom has the archive tell what a run removed that the state does not know.
+func tellFrom(ctx context.Context, from *kept, at, run string, request *undo.Request) error {
+	entries, infos, err := archivedEntries(ctx, from, run)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 {
+		return &Failure{Kind: Usage, Err: fmt.Errorf("run %q is neither in the state nor in archive %s", run, at), Next: fmt.Sprintf("See what it holds with `regkeep undo --archive %s`", at)}
+	}
+	request.Removed, request.Registries = undo.FromArchive(entries), infos
+	request.Run = journal.Run{ID: run, Kind: "remove"}
+	for _, info := range infos {
+		request.Run.Registries = append(request.Run.Registries, info.Name)
+	}
+	return nil
+}
+
 // remember fills in what the state knows of a run, and says where its archive
-// is. A run that the state does not know needs an archive that the user names.
+// is. A run that the state does not know needs an archive that the user names;
+// then nothing is filled in.
 func (a *App) remember(ctx context.Context, state *store.Store, wanted UndoRequest, request *undo.Request) (at string, err error) {
 	run, err := state.Run(ctx, wanted.Run)
 	if errors.Is(err, store.ErrNoRun) {
@@ -120,32 +146,42 @@ func (a *App) remember(ctx context.Context, state *store.Store, wanted UndoReque
 			return "", err
 		}
 	}
-	request.Run = run
-	removed, err := planOf(ctx, state, run.ID)
+	carriedOut, err := planOf(ctx, state, run.ID)
 	if err != nil {
 		return "", err
 	}
-	if request.Plan, err = wholePlan(removed); err != nil {
-		return "", err
+	for _, info := range carriedOut.Header.Registries {
+		if carriedOut.StepsIn(info.Name) {
+			request.Registries = append(request.Registries, info)
+		}
 	}
-	if request.State, err = state.Replay(ctx, run.ID); err != nil {
-		return "", err
+	request.Run, request.Removed = run, removedBy(ctx, state, run.ID, carriedOut)
+	return at, nil
+}
+
+// removedBy reads what a run did, a repository at a time.
+func removedBy(ctx context.Context, state *store.Store, run string, p *plan.Stored) iter.Seq2[*undo.Removed, error] {
+	return func(yield func(*undo.Removed, error) bool) {
+		for repo, err := range p.Steps() {
+			removed := &undo.Removed{}
+			if err == nil {
+				*removed = undo.Removed{Registry: repo.Registry, Repository: repo.Repository, Steps: repo.Steps}
+				first, last := repo.Steps[0].Seq, repo.Steps[len(repo.Steps)-1].Seq
+				removed.State, err = state.Between(ctx, run, first, last)
+				if err == nil {
+					removed.Entries, err = state.Entries(ctx, run, first, last)
+				}
+			}
+			if !yield(removed, err) || err != nil {
+				return
+			}
+		}
 	}
-	request.Entries, err = state.Entries(ctx, run.ID)
-	return at, err
 }
 
 // reopenFor reaches the registries of an undo.
 func (a *App) reopenFor(ctx context.Context, request *undo.Request) (*session, error) {
-	infos := request.Registries
-	if request.Plan != nil {
-		for _, info := range request.Plan.Header.Registries {
-			if slices.ContainsFunc(request.Plan.Steps, func(step plan.Step) bool { return step.Registry == info.Name }) {
-				infos = append(infos, info)
-			}
-		}
-	}
-	s, err := a.reopenEach(ctx, infos)
+	s, err := a.reopenEach(ctx, request.Registries)
 	if err != nil {
 		return nil, err
 	}
@@ -155,14 +191,4 @@ func (a *App) reopenFor(ctx context.Context, request *undo.Request) (*session, e
 		request.Readers[o.info.Name] = o.reader
 	}
 	return s, nil
-}
-
-// wholePlan reads a plan for those that need it whole.
-func wholePlan(p *plan.Stored) (*plan.Plan, error) {
-	text, err := p.Text()
-	if err != nil {
-		return nil, err
-	}
-	whole, err := plan.Read(text)
-	return whole, errors.Join(err, text.Close())
 }

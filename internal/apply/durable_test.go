@@ -92,7 +92,7 @@ func unwritten(r *http.Request, state *store.Store, seq int) string {
 	if _, open := seen.Open[seq]; err != nil || !open {
 		return fmt.Sprintf("without an intent: %v", err)
 	}
-	entries, err := state.Entries(r.Context(), runs[0].ID)
+	entries, err := state.Entries(r.Context(), runs[0].ID, seq, seq)
 	if err != nil {
 		return err.Error()
 	}

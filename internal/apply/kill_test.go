@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -195,7 +196,7 @@ func journalTells(t *testing.T, dir string, p *plan.Plan) {
 			t.Errorf("step %d had an intent, has gone, and is called %s", seq, o.Status)
 		}
 	}
-	entries, err := state.Entries(t.Context(), runs[0].ID)
+	entries, err := state.Entries(t.Context(), runs[0].ID, 0, math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}

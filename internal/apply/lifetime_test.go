@@ -329,6 +329,7 @@ func (l *life) planUndo(t *testing.T, alone bool) *plan.Plan {
 		Now: l.clock.Now().Add(time.Minute),
 	}
 	if alone {
+		var entries []archive.Entry
 		a := l.open()
 		defer l.crash()
 		defer a.Close()
@@ -337,19 +338,18 @@ func (l *life) planUndo(t *testing.T, alone bool) *plan.Plan {
 				t.Fatal(err)
 			}
 			req.Run.ID = entry.Run
-			req.Entries = append(req.Entries, entry)
+			entries = append(entries, entry)
 		}
-		req.Archive = a
+		req.Archive, req.Removed = a, undo.FromArchive(entries)
 	} else {
 		for _, run := range l.state.Runs() {
 			if run.PlanID == l.plan.Header.ID {
 				req.Run = run
 			}
 		}
-		req.Plan, req.Entries = l.plan, l.state.Archived(req.Run.ID)
-		req.State = journal.Replay(l.state.Entries(req.Run.ID))
+		req.Removed = applytest.Removed(l.plan, journal.Replay(l.state.Entries(req.Run.ID)), l.state.Archived(req.Run.ID))
 	}
-	p, err := undo.Build(t.Context(), req)
+	p, err := applytest.Undo(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -50,10 +50,11 @@ func (s *Store) Manifest(ctx context.Context, digest oci.Digest) (oci.RawManifes
 	return raw, nil
 }
 
-// Entries lists what a run archived, by step, with the bytes.
-func (s *Store) Entries(ctx context.Context, run string) ([]archive.Entry, error) {
+// Entries lists what the steps of a run from first to last archived, by step,
+// with the bytes.
+func (s *Store) Entries(ctx context.Context, run string, first, last int) ([]archive.Entry, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT a.seq, a.registry, a.repository, a.digest, a.media_type, a.tags, a.at, m.body
-		FROM archived a JOIN manifests m ON m.digest = a.digest WHERE a.run = $1 ORDER BY a.seq`, run)
+		FROM archived a JOIN manifests m ON m.digest = a.digest WHERE a.run = $1 AND a.seq BETWEEN $2 AND $3 ORDER BY a.seq`, run, first, last)
 	if err != nil {
 		return nil, translate(s.path, err)
 	}

@@ -117,7 +117,12 @@ func TestArchiveGivesBackTheSameBytes(t *testing.T) {
 	}
 	check(t, s.Keep(ctx, entry, nil))
 	check(t, s.Keep(ctx, entry, nil))
-	entries, err := s.Entries(ctx, "r1")
+	for _, beside := range [][2]int{{1, 2}, {4, 9}} {
+		if none, err := s.Entries(ctx, "r1", beside[0], beside[1]); err != nil || len(none) > 0 {
+			t.Errorf("steps %v: %v, %v", beside, none, err)
+		}
+	}
+	entries, err := s.Entries(ctx, "r1", 3, 3)
 	check(t, err)
 	if diff := cmp.Diff([]archive.Entry{entry}, entries); diff != "" {
 		t.Error(diff)

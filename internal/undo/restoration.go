@@ -21,7 +21,8 @@ type restoration struct {
 	reader registry.Reader
 	// content has what was kept whole; nil where only manifests were.
 	content Archive
-	plan    *plan.Plan
+	steps   []plan.Step
+	blocked []plan.Blocked
 	back    map[oci.Digest]bool // there, or will be; false: cannot be
 	blobs   map[oci.Digest]bool // there, or in the archive
 }
@@ -251,13 +252,13 @@ func (r *restoration) head(ctx context.Context, reference string) (oci.Descripto
 }
 
 func (r *restoration) step(s plan.Step) {
-	s.Type, s.Seq, s.Undo = "step", len(r.plan.Steps)+1, plan.UndoNone
+	s.Type, s.Undo = "step", plan.UndoNone
 	s.Registry, s.Repository, s.Quarantine = r.registry, r.repository, r.want.holding
-	r.plan.Steps = append(r.plan.Steps, s)
+	r.steps = append(r.steps, s)
 }
 
 func (r *restoration) block(tag string, digest oci.Digest, code string, by ...string) {
-	r.plan.Blocked = append(r.plan.Blocked, plan.Blocked{
+	r.blocked = append(r.blocked, plan.Blocked{
 		Type: "blocked", Registry: r.registry, Repository: r.repository, Tag: tag, Digest: digest, Code: code, By: append([]string{}, by...),
 	})
 }

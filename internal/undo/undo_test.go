@@ -80,14 +80,14 @@ func (r *rig) undoing(t *testing.T) undo.Request {
 		t.Fatal(err)
 	}
 	return undo.Request{
-		Run: r.run, Plan: r.plan, State: state, Entries: r.state.Archived(r.run.ID), Registries: []registry.Info{r.info},
+		Run: r.run, Removed: applytest.Removed(r.plan, state, r.state.Archived(r.run.ID)), Registries: []registry.Info{r.info},
 		Readers: map[string]registry.Reader{r.info.Name: r.registry.Reader()}, Now: r.now, Tool: "test",
 	}
 }
 
 func build(t *testing.T, req undo.Request) *plan.Plan {
 	t.Helper()
-	p, err := undo.Build(t.Context(), req)
+	p, err := applytest.Undo(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestEverythingComesBack(t *testing.T) {
 func TestTheArchiveAloneIsEnough(t *testing.T) {
 	r := remove(t, app(), gone, memory.Options{})
 	req := r.undoing(t)
-	req.Plan, req.State = nil, journal.State{}
+	req.Removed = undo.FromArchive(r.state.Archived(r.run.ID))
 	r.apply(t, build(t, req))
 	r.same(t, "after")
 }
@@ -279,7 +279,7 @@ func TestOnly(t *testing.T) {
 		t.Errorf("attachments did not come along: %v", got.Referrers)
 	}
 	req.Only = []oci.Reference{{Repository: "app", Tag: "never-was"}}
-	if _, err := undo.Build(t.Context(), req); !errors.Is(err, undo.ErrNothing) {
+	if _, err := applytest.Undo(t.Context(), req); !errors.Is(err, undo.ErrNothing) {
 		t.Errorf("got %v", err)
 	}
 }
