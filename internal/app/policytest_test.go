@@ -163,7 +163,7 @@ func TestCaseFileMistakes(t *testing.T) {
 		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {»gone: []}}"):                            `the key "gone" is not known here; known are hold, keep, remove (did you mean "remove"?)`,
 		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {»kep: []}}"):                             `the key "kep" is not known here; known are hold, keep, remove (did you mean "keep"?)`,
 		one("now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: [v1], hold: [»v1]}}"):              "v1 is expected in keep and in hold",
-		one("now: 2026-06-01, inventory: {shop: {v1: {}}}, expect: {»shpo: {remove: []}}"):                    `the inventory has no repository shpo (did you mean "shop"?)`,
+		one("now: 2026-06-01, inventory: {shop: {v1: {}}}, expect: {»shpo: {remove: [], keep: []}}"):          `the inventory has no repository shpo (did you mean "shop"?)`,
 		one("now: 2026-06-01, in_use: [»shpo:v1], inventory: {shop: {v1: {}}}, expect: {shop: {remove: []}}"): `in_use: the inventory has no repository shpo (did you mean "shop"?)`,
 		one("now: 2026-06-01, in_use: »shop, inventory: {shop: {v1: {}}}, expect: {shop: {remove: []}}"):      "in_use: expected a list of images such as [shop/cart:v1], found a text",
 		head + "  - »{now: 2026-06-01, inventory: {a: {v1: {}}}, expect: {a: {keep: []}}}\n":                  "the case has no name",
@@ -177,7 +177,7 @@ func TestCaseFileMistakes(t *testing.T) {
 		}
 		_, err := TestPolicy(t.Context(), path)
 		var problems policy.Problems
-		if !errors.As(err, &problems) || KindOf(err) != Usage || !strings.Contains(err.Error(), place+want) {
+		if !errors.As(err, &problems) || KindOf(err) != Usage || strings.Count(err.Error(), place+want) != 1 {
 			t.Errorf("%s: got %v, want %q", marked, err, place+want)
 		}
 	}

@@ -71,14 +71,36 @@ func TestCapturedDates(t *testing.T) {
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "n-20240229=keep/daily n-20240228.2300=keep n-2024-02-28=remove n-20230229=hold")
 }
 
-// A stamp that cannot be trusted is no reason to look for another one.
+// A stamp that cannot be trusted is no reason to look for another one; only
+// where there is none does the annotation stand for it.
 func TestABuildStampOfNothingIsNotReplaced(t *testing.T) {
-	w := newWorld()
-	m := w.image("reproducible", time.Unix(0, 0), "reproducible")
-	m.Annotations = map[string]string{"org.opencontainers.image.created": days(40).Format(time.RFC3339)}
-	expect(t, line(t, w, "remove: [{older_than: 30d}]"), "reproducible=hold/unknown-age")
-	m.Created = time.Time{}
-	expect(t, line(t, w, "remove: [{older_than: 30d}]"), "reproducible=remove/older-than")
+	for name, c := range map[string]struct {
+		stamp, pushed time.Time
+		want          string
+	}{
+		"1970":             {time.Unix(0, 0), time.Time{}, "hold unknown-age"},
+		"before Docker":    {firstTrusted.Add(-time.Second), time.Time{}, "hold unknown-age"},
+		"too far ahead":    {now.Add(25 * time.Hour), time.Time{}, "hold unknown-age"},
+		"trusted":          {days(20), time.Time{}, "keep not-due"}, // and the annotation is older
+		"none":             {time.Time{}, time.Time{}, "remove older-than"},
+		"1970 and a push":  {time.Unix(0, 0), days(50), "remove older-than"},
+		"1970, new pushed": {time.Unix(0, 0), days(1), "keep not-due"},
+	} {
+		for _, index := range []bool{false, true} {
+			w := newWorld()
+			m := w.image("image", c.stamp)
+			if index {
+				m = w.index("index", m)
+				m.Created = c.stamp // as a scan gives it the newest of its images
+			}
+			m.Annotations = map[string]string{"org.opencontainers.image.created": days(40).Format(time.RFC3339)}
+			w.tag("tag", m.Digest).Pushed = c.pushed
+			w.image("other", days(1), "other")
+			if got := line(t, w, "remove: [{older_than: 30d}]")["tag"]; got != c.want {
+				t.Errorf("%s (index %t): %s, want %s", name, index, got, c.want)
+			}
+		}
+	}
 }
 
 // Time zones, where the local day is not the day of UTC, has 23 or 25 hours, or
