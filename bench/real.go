@@ -84,7 +84,7 @@ func realOnce(ctx context.Context, dir, kind string, tags, runs int, contestants
 // registryCommand serves an empty real registry until it is stopped.
 func registryCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("registry", flag.ExitOnError)
-	kind := flags.String("kind", "distribution", "distribution (3), docker-registry (distribution 2.8, a Debian package) or olareg")
+	kind := flags.String("kind", "distribution", "distribution (3), docker-registry (distribution 2.8, a Debian package), olareg, or zot (the program that REGKEEP_ZOT names)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -101,6 +101,8 @@ func registryCommand(ctx context.Context, args []string) error {
 		s, err = server.Serve(ctx, "olareg", "", registry, registry.Close)
 	case "docker-registry":
 		return dockerRegistry()
+	case "zot":
+		return zot()
 	default:
 		return fmt.Errorf("there is no registry %q here", *kind)
 	}
@@ -118,6 +120,26 @@ func dockerRegistry() error {
 	if err != nil {
 		return errors.New("docker-registry is not installed (Debian package docker-registry)")
 	}
+	return become(program, func(host, _ string) string {
+		return fmt.Sprintf("version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {inmemory: {}}\nhttp: {addr: %q, secret: bench}\n", host)
+	})
+}
+
+// zot becomes the zot that somebody has.
+func zot() error {
+	program := os.Getenv("REGKEEP_ZOT")
+	if program == "" {
+		return errors.New("REGKEEP_ZOT names no zot")
+	}
+	return become(program, func(host, dir string) string {
+		address, port, _ := net.SplitHostPort(host)
+		return fmt.Sprintf(`{"distSpecVersion": "1.1.1", "storage": {"rootDirectory": %q, "gc": false}, "http": {"address": %q, "port": %q}, "log": {"level": "error"}}`, dir, address, port)
+	})
+}
+
+// become replaces this process by a registry, with a configuration for an
+// address and a directory.
+func become(program string, config func(host, dir string) string) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -126,13 +148,14 @@ func dockerRegistry() error {
 	if err := listener.Close(); err != nil {
 		return err
 	}
-	config, err := os.CreateTemp("", "regkeep-bench-*.yml")
+	dir, err := os.MkdirTemp("", "regkeep-bench-")
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(config, "version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {inmemory: {}}\nhttp: {addr: %q, secret: bench}\n", host); err != nil {
+	file := filepath.Join(dir, "config")
+	if err := os.WriteFile(file, []byte(config(host, filepath.Join(dir, "content"))), 0o600); err != nil {
 		return err
 	}
 	fmt.Println(listening, host)
-	return syscall.Exec(program, []string{program, "serve", config.Name()}, os.Environ())
+	return syscall.Exec(program, []string{program, "serve", file}, os.Environ())
 }

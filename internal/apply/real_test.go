@@ -36,7 +36,7 @@ func TestRealRegistries(t *testing.T) {
 		t.Run(starter.Kind, func(t *testing.T) {
 			for seed := range uint64(6) {
 				host := starter.Start(t).Host
-				w := world.FromSeed(seed, world.Options{Fallback: starter.Kind != "olareg"})
+				w := world.FromSeed(seed, starter.World())
 				if err := w.Push(t.Context(), host); err != nil {
 					t.Fatal(err)
 				}

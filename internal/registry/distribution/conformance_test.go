@@ -31,7 +31,7 @@ func TestConformance(t *testing.T) {
 			t.Parallel()
 			expected := behaviour[starter.Kind]
 			referrers := expected.referrers
-			if starter.Kind == "olareg" {
+			if starter.Referrers {
 				referrers = registry.SupportYes
 			}
 			host := starter.Start(t).Host

@@ -1,7 +1,7 @@
 // Package live starts real registries for a test and stops them when it ends:
 // the CNCF distribution registry in its present version in this process,
-// Debian's docker-registry (distribution 2.8) as a child process, olareg, and
-// the registry of go-containerregistry.
+// Debian's docker-registry (distribution 2.8) as a child process, olareg, the
+// registry of go-containerregistry, and zot where somebody has one.
 //
 // It promises an empty registry that no other test shares, with deletion
 // allowed unless asked otherwise. What they have in common with each other is
@@ -20,6 +20,7 @@ import (
 	olaregconfig "github.com/olareg/olareg/config"
 
 	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
 )
 
 // RequireReal is the environment variable that makes a real registry that is
@@ -93,14 +94,30 @@ func closing(t testing.TB, s *server.Server, err error) *server.Server {
 type Starter struct {
 	Kind  string
 	Start func(testing.TB) *server.Server
+	// Referrers: it answers the referrers API, so that clients push no fallback
+	// tags.
+	Referrers bool
+	// Guards: it refuses to delete a manifest that an index lists.
+	Guards bool
 }
+
+// World says which worlds can be pushed to it.
+func (s Starter) World() world.Options { return world.Options{Fallback: !s.Referrers, Whole: s.Guards} }
 
 // All lists every kind, for tests that must hold on each.
 func All() []Starter {
-	return []Starter{
-		{"distribution", func(t testing.TB) *server.Server { return Distribution(t, server.Options{}) }},
-		{"docker-registry", Docker},
-		{"olareg", Olareg},
-		{"go-containerregistry", GoContainerRegistry},
+	all := []Starter{
+		{Kind: "distribution", Start: func(t testing.TB) *server.Server { return Distribution(t, server.Options{}) }},
+		{Kind: "docker-registry", Start: Docker},
+		{Kind: "olareg", Start: Olareg, Referrers: true},
+		{Kind: "go-containerregistry", Start: GoContainerRegistry},
 	}
+	if path := os.Getenv(ZotProgram); path != "" {
+		all = append(all, Starter{Kind: "zot", Referrers: true, Guards: true, Start: func(t testing.TB) *server.Server {
+			t.Helper()
+			s, err := startZot(t.Context(), path, t.TempDir())
+			return closing(t, s, err)
+		}})
+	}
+	return all
 }

@@ -75,6 +75,7 @@ func TestEveryKindAnswersAsMeasured(t *testing.T) {
 		{"distribution", 202, 404, 404},
 		{"docker-registry", 400, 404, 404},
 		{"olareg", 202, 200, 404},
+		{"zot", 202, 200, 404},
 		{"go-containerregistry", 202, 404, 200},
 	} {
 		for _, starter := range live.All() {

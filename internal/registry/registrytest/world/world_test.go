@@ -12,7 +12,7 @@ func TestWorldsComeBackFromEveryRegistry(t *testing.T) {
 	for _, starter := range live.All() {
 		t.Run(starter.Kind, func(t *testing.T) {
 			for seed := range uint64(3) {
-				w := world.FromSeed(seed, world.Options{Fallback: starter.Kind != "olareg"})
+				w := world.FromSeed(seed, starter.World())
 				host := starter.Start(t).Host
 				if err := w.Push(t.Context(), host); err != nil {
 					t.Fatalf("seed %d, %v: %v", seed, w, err)
@@ -25,7 +25,7 @@ func TestWorldsComeBackFromEveryRegistry(t *testing.T) {
 					t.Errorf("seed %d: lost on the way: %s", seed, problem)
 				}
 				for _, problem := range world.Check(got, w.State(), world.Expectation{}) {
-					if starter.Kind != "olareg" {
+					if !starter.Referrers {
 						t.Errorf("seed %d: appeared on the way: %s", seed, problem)
 					}
 				}
