@@ -75,7 +75,8 @@ func pinned(t *testing.T, starter live.Starter, seed uint64) {
 	if code != 0 {
 		t.Fatalf("plan: exit %d: %s%s", code, out, problems)
 	}
-	if applied, problems, code := k.run("apply", file, "--yes"); code != 0 {
+	// A shared image may be listed by an index that no tag leads to and that nobody uses.
+	if applied, problems, code := k.run("apply", file, "--yes"); code != 0 && !(code == 4 && starter.Guards) {
 		t.Fatalf("apply: exit %d: %s%s", code, applied, problems)
 	}
 	after, err := world.Read(t.Context(), host, w.Digests())
