@@ -95,6 +95,10 @@ func TestHarborRulesAreJoinedByOr(t *testing.T) {
 	// What no rule selects is discarded, and a repository without a rule is left.
 	expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "app")+`]}`, w, "dev-1")
 	expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "other")+`]}`, w)
+	// Harbor has doublestar 1.3.4, in which team/** is not team itself.
+	for repository, goes := range map[string][]string{"library/team": nil, "library/team/app": {"x"}, "library/team/a/b": {"x"}, "library/teams/app": nil} {
+		expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "team/**")+`]}`, at(repository, map[string]float64{"v1": 9, "x": 9}), goes...)
+	}
 }
 
 // zot's examples/config-retention.json, with what examples/README.md says of it.
@@ -119,6 +123,7 @@ func TestZotExampleConfiguration(t *testing.T) {
 		t.Error(result.Notes)
 	}
 	expect(t, "zot", config("true"), tags("a/infra/x"))
+	expect(t, "zot", config("true"), tags("tmp"), "v1.0", "v2.0", "a-prod", "v3.0", "v3.1", "v3.2", "test") // doublestar 4: tmp/** is tmp too
 	// Without garbage collection nothing is removed at all.
 	expect(t, "zot", config("false"), tags("prod/app"))
 }

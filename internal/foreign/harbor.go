@@ -108,7 +108,7 @@ func (s *harborScope) choose(selectors map[string][]harborSelector) error {
 	if pattern == "" {
 		pattern = "**"
 	}
-	patterns, err := doublestar(pattern)
+	patterns, err := doublestar(pattern, false)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (s *harborScope) add(where string, r harborRule, d *draft) error {
 	if pattern == "" {
 		pattern = "**"
 	}
-	patterns, err := doublestar(pattern)
+	patterns, err := doublestar(pattern, false)
 	if err != nil {
 		return err
 	}

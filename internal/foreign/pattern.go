@@ -116,8 +116,10 @@ func within(expression string) string {
 }
 
 // doublestar rewrites a pattern of the doublestar libraries, where ** means any
-// number of path components only if it stands alone in one.
-func doublestar(p string) ([]string, error) {
+// number of path components only if it stands alone in one. parent says whether
+// team/** matches team too: it does in version 4 of the library, which zot has,
+// and does not in version 1, which Harbor has.
+func doublestar(p string, parent bool) ([]string, error) {
 	switch {
 	case p == "" || strings.Contains(p, "["):
 		return nil, fmt.Errorf("the pattern %q is empty or has a character set", p)
@@ -132,7 +134,7 @@ func doublestar(p string) ([]string, error) {
 		parts[i] = part
 	}
 	out := []string{strings.Join(parts, "/")}
-	if above, below := strings.CutSuffix(out[0], "/**"); below {
+	if above, below := strings.CutSuffix(out[0], "/**"); below && parent {
 		out = append(out, above) // ** may stand for nothing, and then for no slash
 	}
 	for i := range out {

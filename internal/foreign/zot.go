@@ -79,7 +79,7 @@ func zot(data []byte, d *draft) error {
 		where := fmt.Sprintf("policies[%d]", i)
 		g := governing{comment: where}
 		for _, pattern := range p.Repositories {
-			globs, err := doublestar(pattern)
+			globs, err := doublestar(pattern, true)
 			if err != nil {
 				d.note(Dropped, where, "%s; its repositories and those of the policies behind it stay", err)
 				return nil
