@@ -11,6 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
+// dockerExistence: images that were built before it are compared by upload.
+var dockerExistence = time.Date(2013, 3, 20, 0, 0, 0, 0, time.UTC)
+
+// reproducible gives some images the build time of 1980, and the others that of
+// their upload: then the order of the cleaner is one.
+func reproducible(t *rapid.T, w *world) {
+	for _, one := range w.images {
+		one.created = one.pushed
+		if rapid.IntRange(0, 2).Draw(t, "1980") == 0 {
+			one.created = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+	}
+}
+
 // gcrRemoves follows the cleaner: newest first, what may go is counted.
 func gcrRemoves(repositories []string, recursive bool, grace, keep int, matchAny, matchAll string, w *world) map[string]bool {
 	var gone []*image
@@ -27,7 +41,12 @@ func gcrRemoves(repositories []string, recursive bool, grace, keep int, matchAny
 			can = append(can, one)
 		}
 	}
-	kept := newest(can, keep, func(one *image) time.Time { return one.created })
+	kept := newest(can, keep, func(one *image) time.Time {
+		if one.created.Before(dockerExistence) {
+			return one.pushed
+		}
+		return one.created
+	})
 	for _, one := range can {
 		if !slices.Contains(kept, one) {
 			gone = append(gone, one)
@@ -40,6 +59,9 @@ func TestGCRCleanerRemovesNothingThatTheOriginalKeeps(t *testing.T) {
 	var c count
 	rapid.Check(t, func(t *rapid.T) {
 		w := genWorld(t)
+		if rapid.Bool().Draw(t, "reproducible builds") {
+			reproducible(t, w)
+		}
 		repositories := rapid.SampledFrom([][]string{{"team/app"}, {"team", "proj"}, {"team/app", "team/base", "other/tool"}}).Draw(t, "repositories")
 		recursive := rapid.Bool().Draw(t, "recursive")
 		grace := rapid.SampledFrom([]int{0, 0, 7, 30}).Draw(t, "grace")
