@@ -49,6 +49,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, "docker"))
 			env.Values["worlds"] = map[string]*world.World{}
 			env.Values["storages"] = map[string]*server.Storage{}
+			env.Values["hangers"] = map[string]*hanger{}
+			env.Values["locks"] = map[string]func(){}
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
@@ -77,6 +79,9 @@ func TestScripts(t *testing.T) {
 			"sameplan": samePlan,
 			"collect":  func(ts *testscript.TestScript, _ bool, args []string) { collect(t, ts, args) },
 			"capture":  capture,
+
+			"hang": hang, "hung": hung, "unhang": unhang,
+			"statement": statement, "truncate": truncate, "lock": lock,
 		},
 	})
 }
@@ -86,7 +91,7 @@ const (
 	scriptPassword = "correct-horse-battery"
 )
 
-// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags] [blind]
+// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags] [blind] [hanging]
 // sets VARIABLE to the host of a new registry. One that asks for a password has
 // a second host VARIABLE_OPEN that does not.
 func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
@@ -94,6 +99,7 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 		ts.Fatalf("usage: registry VARIABLE KIND [nodelete] [password]")
 	}
 	var options server.Options
+	hangs := &hanger{}
 	for _, option := range args[2:] {
 		switch option {
 		case "nodelete":
@@ -106,6 +112,8 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 			options.Wrap = askPassword
 		case "failing-tags":
 			options.Wrap = failTags
+		case "hanging":
+			options.Wrap = hangs.wrap
 		case "blind":
 			options.Wrap = goBlind
 		default:
@@ -130,6 +138,7 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 	default:
 		ts.Fatalf("registry kind %q", args[1])
 	}
+	ts.Value("hangers").(map[string]*hanger)[started.Host] = hangs
 	ts.Setenv(args[0], started.Host)
 	ts.Defer(func() { ts.Check(started.Close()) })
 }
