@@ -11,7 +11,7 @@ import (
 func (p *program) policyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "policy", Short: "Look at policy files",
-		Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: p.noCommand, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	schema := &cobra.Command{
 		Use: "schema", Short: "Print the JSON Schema of policy files, for editors",

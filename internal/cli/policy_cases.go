@@ -18,8 +18,10 @@ func (p *program) casesCommand() *cobra.Command {
 		Long: `Runs the cases of each FILE against the policy that it names, without a registry.
 Exit code 0 when all hold, 1 when one fails, 2 when a file is wrong.`,
 		Example: "  regkeep policy test policy.test.yaml",
-		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError("policy test needs a FILE of cases")
+			}
 			failed, cases := 0, 0
 			var wrong, told error
 			for _, file := range args {

@@ -28,9 +28,14 @@ func (p *program) importCommand() *cobra.Command {
 	}
 	return &cobra.Command{
 		Use: "import FORMAT FILE", Short: "Turn a retention policy of another tool into a policy file", Long: strings.TrimSuffix(long.String(), "\n"),
-		Example: "  aws ecr get-lifecycle-policy --repository-name app --query lifecyclePolicyText --output text | regkeep policy import ecr - > policy.yaml",
-		Args:    cobra.ExactArgs(2), ValidArgs: names,
-		RunE: func(_ *cobra.Command, args []string) error { return p.importPolicy(args[0], args[1]) },
+		Example:   "  aws ecr get-lifecycle-policy --repository-name app --query lifecyclePolicyText --output text | regkeep policy import ecr - > policy.yaml",
+		ValidArgs: names,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usageError("policy import needs a FORMAT and a FILE; formats are %s", strings.Join(names, ", "))
+			}
+			return p.importPolicy(args[0], args[1])
+		},
 	}
 }
 

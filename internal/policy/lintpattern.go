@@ -14,7 +14,7 @@ func (l *linter) tagPatterns(scope string, list pattern.List) {
 		if !p.Expression() && slashed(strings.TrimPrefix(strings.TrimPrefix(p.String(), "!"), "**/")) {
 			l.warn("cannot-match", scope, "the pattern %s matches no tag: tags have no slash", p)
 		}
-		if name, literal := p.Literal(); literal && !oci.ValidTag(name) && !strings.Contains(name, "/") {
+		if name, literal := p.Literal(); literal && !oci.ValidTag(name) && !strings.Contains(name, "/") && !anchoredGlob(p) {
 			l.warn("cannot-match", scope, "the pattern %s matches no tag: it has characters that tags cannot have", p)
 		}
 	}
@@ -41,13 +41,13 @@ func (l *linter) patterns(scope string, list pattern.List) {
 }
 
 func (l *linter) anchoring(scope string, p pattern.Pattern) {
-	body := strings.TrimPrefix(p.String(), "!")
+	if anchoredGlob(p) {
+		l.warn("anchored", scope, "%s is a glob, in which ^ and $ are characters; write an expression between slashes", p)
+	}
 	if !p.Expression() {
-		if strings.HasPrefix(body, "^") || strings.HasSuffix(body, "$") {
-			l.warn("anchored", scope, "%s is a glob, in which ^ and $ are characters; write an expression between slashes", p)
-		}
 		return
 	}
+	body := strings.TrimPrefix(p.String(), "!")
 	const special = `.*+?()[]{}|\^$`
 	body = strings.Trim(body, "/")
 	switch {
@@ -89,4 +89,10 @@ func stars(p pattern.Pattern) (core string, before, behind int) {
 		core, behind = core[:len(core)-len(anything)], 1
 	}
 	return core, before, behind
+}
+
+// anchoredGlob says whether a glob is written as if it were an expression.
+func anchoredGlob(p pattern.Pattern) bool {
+	body := strings.TrimPrefix(p.String(), "!")
+	return !p.Expression() && (strings.HasPrefix(body, "^") || strings.HasSuffix(body, "$"))
 }
