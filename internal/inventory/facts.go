@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -105,19 +106,19 @@ func annotated(m *Manifest) time.Time {
 	return oci.ParseTime(m.Annotations[oci.AnnotationCreated])
 }
 
-// settleIndex gives an index the facts of the platform image that was built
-// last, and the platforms of all. One whose facts could not be read might be
-// the last, so then nothing is known.
+// settleIndex gives an index the facts of its platform images. One whose facts
+// could not be read might be the one that was built last, so then nothing is
+// known.
 func settleIndex(m *Manifest, platforms []*Manifest) {
-	var last *Manifest
+	var last time.Time
 	var all []oci.Platform
 	for _, image := range platforms {
 		if !image.facts {
 			m.ConfigProblem = "of a platform image: " + image.ConfigProblem
 			return
 		}
-		if last == nil || image.Created.After(last.Created) {
-			last = image
+		if image.Created.After(last) {
+			last = image.Created
 		}
 		for _, platform := range image.Platforms {
 			if !slices.Contains(all, platform) {
@@ -126,12 +127,35 @@ func settleIndex(m *Manifest, platforms []*Manifest) {
 		}
 	}
 	slices.SortFunc(all, func(a, b oci.Platform) int { return strings.Compare(a.String(), b.String()) })
-	m.Created, m.Labels, m.Platforms = time.Time{}, nil, all
-	if last != nil {
-		m.Created, m.Labels = last.Created, last.Labels
-	}
+	m.Labels, m.Disputed = shared(platforms)
+	m.Created, m.Platforms = last, all
 	m.Created = annotated(m)
 	m.facts = true
+}
+
+// shared are the labels that all images have alike, and the names of those that
+// only some have or that differ.
+func shared(images []*Manifest) (alike map[string]string, disputed []string) {
+	if len(images) == 0 {
+		return nil, nil
+	}
+	alike = images[0].Labels
+	if !slices.ContainsFunc(images, func(image *Manifest) bool { return !maps.Equal(image.Labels, alike) }) {
+		return alike, nil
+	}
+	alike = maps.Clone(alike)
+	names := map[string]bool{}
+	for _, image := range images {
+		for name := range image.Labels {
+			names[name] = true
+		}
+		maps.DeleteFunc(alike, func(name, value string) bool {
+			other, there := image.Labels[name]
+			return !there || other != value
+		})
+	}
+	maps.DeleteFunc(names, func(name string, _ bool) bool { _, same := alike[name]; return same })
+	return alike, slices.Sorted(maps.Keys(names))
 }
 
 // platformImages are the images below an index at any depth, without

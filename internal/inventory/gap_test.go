@@ -1,6 +1,7 @@
 package inventory_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -109,6 +110,40 @@ func TestAnIndexIsAsUnknownAsItsImages(t *testing.T) {
 	got := only(t, inventory.NewScanner(script.Reader(r.Reader()), describe(t, r.Reader()), inventory.Options{}), configs)
 	if m := got.Manifests[got.Tags[0].Digest]; !m.Created.IsZero() || m.ConfigProblem == "" {
 		t.Errorf("the index was created %s, problem %q", m.Created, m.ConfigProblem)
+	}
+}
+
+// Labels of an index are those of all its platform images; what differs is named.
+func TestLabelsOfAnIndex(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	repo := w.Repository("app")
+	image := func(platform string, labels map[string]string) *world.Manifest {
+		return repo.Image(world.Image{Created: days(3), Platform: platform, Labels: labels})
+	}
+	repo.Tag("alike", repo.Index(world.Index{Children: []*world.Manifest{
+		image("linux/amd64", map[string]string{"a": "1"}), image("linux/arm64", map[string]string{"a": "1"}),
+	}}))
+	repo.Tag("differ", repo.Index(world.Index{Children: []*world.Manifest{
+		image("linux/amd64", map[string]string{"a": "1", "b": "1", "only": "here"}), image("linux/arm64", map[string]string{"a": "1", "b": "2"}), image("linux/s390x", map[string]string{"a": "1", "z": ""}),
+	}}))
+	text, scanned := save(t, w)
+	saved, err := inventory.Load(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for again, err := range saved.Scan(t.Context(), configs) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, got := range []*inventory.Repository{scanned[0], again} {
+			for _, tag := range got.Tags {
+				m := got.Manifests[tag.Digest]
+				disputed := map[string]string{"alike": "[]", "differ": "[b only z]"}[tag.Name]
+				if fmt.Sprint(m.Labels) != "map[a:1]" || fmt.Sprint(m.Disputed) != disputed {
+					t.Errorf("%s: labels %v, disputed %v, want %s", tag.Name, m.Labels, m.Disputed, disputed)
+				}
+			}
+		}
 	}
 }
 

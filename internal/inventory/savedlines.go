@@ -60,6 +60,7 @@ type (
 		Created      time.Time         `json:"created,omitzero"`
 		ConfigError  string            `json:"config_problem,omitempty"`
 		Labels       map[string]string `json:"labels,omitempty"`
+		Disputed     []string          `json:"disputed_labels,omitempty"`
 		Platforms    []oci.Platform    `json:"platforms,omitempty"`
 		Pushed       time.Time         `json:"pushed,omitzero"`
 		Pulled       time.Time         `json:"pulled,omitzero"`
@@ -84,7 +85,7 @@ func saveRepository(out *json.Encoder, repo *Repository) error {
 		if err := out.Encode(savedManifest{
 			Digest: m.Digest, MediaType: m.MediaType, Read: m.Read, Missing: m.Missing, Problem: m.Problem,
 			ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers, Children: m.Children, Subject: m.Subject,
-			Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created, ConfigError: m.ConfigProblem, Labels: m.Labels, Platforms: m.Platforms,
+			Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created, ConfigError: m.ConfigProblem, Labels: m.Labels, Disputed: m.Disputed, Platforms: m.Platforms,
 			Pushed: m.Pushed, Pulled: m.Pulled, Bytes: m.Bytes,
 		}); err != nil {
 			return err
@@ -129,7 +130,7 @@ func (s *Saved) repository(head savedHead) (*Repository, error) {
 			Digest: m.Digest, MediaType: m.MediaType, Kind: oci.KindOf(m.MediaType), Read: m.Read, Missing: m.Missing,
 			Problem: m.Problem, ArtifactType: m.ArtifactType, Config: m.Config, Layers: m.Layers,
 			Children: m.Children, Subject: m.Subject, Annotations: m.Annotations, Mentions: m.Mentions, Created: m.Created,
-			Labels: m.Labels, Platforms: m.Platforms, Pushed: m.Pushed, Pulled: m.Pulled, Bytes: m.Bytes,
+			Labels: m.Labels, Disputed: m.Disputed, Platforms: m.Platforms, Pushed: m.Pushed, Pulled: m.Pulled, Bytes: m.Bytes,
 			ConfigProblem: m.ConfigError, facts: m.Read,
 		}
 	}

@@ -90,11 +90,15 @@ type Manifest struct {
 	// Any of them may be a child.
 	Mentions []oci.Digest
 
-	// Facts of the image config; the latest of the platform images for an
-	// index. Zero or nil: not asked, absent, or unreadable.
+	// Facts of the image config. Of an index the latest build time of its
+	// platform images, the labels that these all have alike, and the platforms of
+	// all. Zero or nil: not asked, absent, or unreadable.
 	Created   time.Time
 	Labels    map[string]string
 	Platforms []oci.Platform
+	// Disputed are the labels that some platform images of an index have
+	// otherwise or not at all, sorted.
+	Disputed []string
 	// ConfigProblem says that these facts were asked for and cannot be had.
 	ConfigProblem string
 

@@ -33,7 +33,7 @@ var variables = []variable{
 	{"media_type", "The media type of the manifest.", cel.StringType, 0},
 	{"artifact_type", "Its artifact type, or the media type of its config.", cel.StringType, needConfig},
 	{"size", "Bytes of config and layers; missing where not known.", cel.IntType, 0},
-	{"labels", "The labels of the image.", cel.MapType(cel.StringType, cel.StringType), needConfig},
+	{"labels", "The labels of the image; missing where the platform images of an index do not all have the same.", cel.MapType(cel.StringType, cel.StringType), needConfig},
 	{"annotations", "The annotations of the manifest.", cel.MapType(cel.StringType, cel.StringType), needConfig},
 	{"platforms", "The platforms, as os/architecture or os/architecture/variant.", cel.ListType(cel.StringType), needConfig},
 	{"age", "The age; missing where not known.", cel.DurationType, needAge},
@@ -166,7 +166,7 @@ func (s subject) ResolveName(name string) (any, bool) {
 	case "size":
 		return m.Bytes, m.Bytes > 0
 	case "labels":
-		return present(m.Labels), e.inspected(i)
+		return present(m.Labels), e.inspected(i) && len(m.Disputed) == 0
 	case "annotations":
 		return present(m.Annotations), m.Read
 	case "platforms":

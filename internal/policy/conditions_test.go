@@ -217,6 +217,27 @@ func TestExpiry(t *testing.T) {
 	expect(t, line(t, w, "remove: [{expired: true}]"), "gone=remove/expired stays=keep both=keep dated=remove odd=hold none=keep/not-due")
 }
 
+// A label that only some platform images of an index have decides nothing.
+func TestLabelsThatPlatformImagesDoNotShare(t *testing.T) {
+	w := newWorld()
+	m := w.image("a", days(10), "a")
+	m.Labels, m.Disputed = map[string]string{"team": "x"}, []string{"hold", "quay.expires-after"}
+	w.image("b", days(10), "b")
+	for condition, expected := range map[string]string{
+		`labels: {hold: "true"}`:            "a=hold b=keep",
+		`labels: {team: x}`:                 "a=remove b=keep",
+		`labels: {hold: "true", team: y}`:   "a=keep b=keep",
+		`not: {labels: {hold: "true"}}`:     "a=hold b=remove",
+		`expired: true`:                     "a=hold b=keep",
+		`when: '!("hold" in labels)'`:       "a=hold/unreadable b=remove",
+		`when: '"x" in labels || size > 5'`: "a=hold b=keep",
+	} {
+		m.Bytes, w.repo.Manifests[w.repo.Tags[1].Digest].Bytes = 1, 1
+		expect(t, line(t, w, "remove: [{"+condition+"}]"), expected)
+	}
+	expect(t, line(t, w, `remove: [{older_than: 1d}], keep: [{labels: {hold: "true"}}]`), "a=hold b=remove")
+}
+
 func TestFacts(t *testing.T) {
 	w := newWorld()
 	a := w.image("a", days(10), "a", "prod")

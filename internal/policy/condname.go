@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/regkeep/regkeep/internal/oci"
@@ -125,16 +126,24 @@ func (t *mapTest) truth(e *evaluation, i int) Truth {
 	if !t.known(e, i) {
 		return Unknown
 	}
-	values := t.values(e, i)
+	values, truth := t.values(e, i), True
 	for _, entry := range t.entries {
-		if value, there := values[entry.name]; !there || !entry.list.Match(value) {
+		switch value, there := values[entry.name]; {
+		case t.name == "labels" && slices.Contains(e.roots[i].Manifest.Disputed, entry.name):
+			truth = Unknown
+		case !there || !entry.list.Match(value):
 			return False
 		}
 	}
-	return True
+	return truth
 }
 
-func (t *mapTest) missing(e *evaluation, i int) string { return unread(e, i) }
+func (t *mapTest) missing(e *evaluation, i int) string {
+	if t.known(e, i) {
+		return factShared
+	}
+	return unread(e, i)
+}
 func (t *mapTest) facts(e *evaluation, i int) map[string]any {
 	facts := map[string]any{}
 	for _, entry := range t.entries {
@@ -150,6 +159,8 @@ func (t *mapTest) explain(e *evaluation, i int) account {
 	for _, entry := range t.entries {
 		if value, there := t.values(e, i)[entry.name]; there {
 			found = append(found, entry.name+"="+value)
+		} else if t.name == "labels" && slices.Contains(e.roots[i].Manifest.Disputed, entry.name) {
+			found = append(found, entry.name+" differs between the platform images")
 		} else {
 			found = append(found, "no "+entry.name)
 		}

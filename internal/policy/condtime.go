@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ const (
 	factField     = "field"
 	factExpiry    = "expiry"
 	factUntrusted = "no trusted time"
+	factShared    = "shared label" // platform images of an index have it otherwise, or not at all
 )
 
 func instant(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339) }
@@ -232,6 +234,7 @@ func (e *evaluation) expiry(i int) (at time.Time, text string, known bool) {
 		keys = append(keys[:len(keys):len(keys)], e.set.expiryLabel)
 	}
 	for _, key := range keys {
+		known = known && !slices.Contains(m.Disputed, key)
 		for _, values := range []map[string]string{m.Labels, m.Annotations} {
 			value, there := values[key]
 			if !there {

@@ -43,6 +43,7 @@ func genWorld(t *rapid.T) *world {
 		m.ArtifactType = rapid.SampledFrom([]string{"", oci.MediaTypeConfig, "application/vnd.cncf.helm.config.v1+json"}).Draw(t, "artifact type")
 		if len(all) > 0 && rapid.IntRange(0, 3).Draw(t, "index") == 0 {
 			index := w.index(fmt.Sprintf("index%d", i), rapid.SampledFrom(all).Draw(t, "child"), m)
+			index.Disputed = rapid.SampledFrom([][]string{nil, {"hold"}, {"quay.expires-after", "ttl"}}).Draw(t, "disputed")
 			all = append(all, index)
 		}
 		if rapid.IntRange(0, 9).Draw(t, "attachment") == 0 {

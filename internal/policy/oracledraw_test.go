@@ -43,7 +43,7 @@ func (o *oracle) idle(r *oracleRoot, limit time.Time) three {
 // expired: any label or annotation that says when; the latest counts.
 func (o *oracle) expired(r *oracleRoot) three {
 	var latest time.Time
-	said, known := false, true
+	said, known := false, !slices.ContainsFunc(r.m.Disputed, func(name string) bool { return name == "quay.expires-after" || name == o.ttl })
 	for _, text := range []string{r.m.Labels["quay.expires-after"], r.m.Annotations["org.opencontainers.image.expires"], r.m.Labels[o.ttl]} {
 		if text == "" {
 			continue
@@ -82,7 +82,9 @@ func drawFact(t *rapid.T) oracleItem {
 		sure("image_tags: {none: "+tags.text+", any: "+also.text+"}", func(o *oracle, r *oracleRoot) bool {
 			return !slices.ContainsFunc(tagged(o, r), tags.match) && slices.ContainsFunc(tagged(o, r), also.match)
 		}),
-		sure(`labels: {hold: "true"}`, func(_ *oracle, r *oracleRoot) bool { return r.m.Labels["hold"] == "true" }),
+		{`labels: {hold: "true"}`, func(_ *oracle, r *oracleRoot) three {
+			return three3(!slices.Contains(r.m.Disputed, "hold"), r.m.Labels["hold"] == "true")
+		}},
 		sure(`annotations: {stage: [prod, "d*"]}`, func(_ *oracle, r *oracleRoot) bool { return r.m.Annotations["stage"] == "prod" }),
 		sure(`media_types: ["**index**"]`, func(_ *oracle, r *oracleRoot) bool { return strings.Contains(r.m.MediaType, "index") }),
 		sure(`artifact_types: ["application/vnd.cncf.**"]`, func(_ *oracle, r *oracleRoot) bool {
@@ -99,12 +101,15 @@ func drawFact(t *rapid.T) oracleItem {
 		}},
 		{`when: 'labels["hold"] == "true"'`, func(_ *oracle, r *oracleRoot) three {
 			value, there := r.m.Labels["hold"]
-			return three3(there, value == "true")
+			return three3(there && len(r.m.Disputed) == 0, value == "true")
 		}},
-		sure(`when: '"hold" in labels || "v1.0.0" in tags'`, func(o *oracle, r *oracleRoot) bool {
+		{`when: '"hold" in labels || "v1.0.0" in tags'`, func(o *oracle, r *oracleRoot) three {
+			if slices.Contains(tagged(o, r), "v1.0.0") {
+				return yes
+			}
 			_, there := r.m.Labels["hold"]
-			return there || slices.Contains(tagged(o, r), "v1.0.0")
-		}),
+			return three3(len(r.m.Disputed) == 0, there)
+		}},
 		{`when: 'size > 100 && untagged'`, func(_ *oracle, r *oracleRoot) three {
 			if r.tag != "" {
 				return no

@@ -98,13 +98,9 @@ func (e *evaluation) sources(i int, on rests) []Source {
 	tell(restsSeen, "seen", cond(e.seen(i) == noTime, "", "an earlier scan, which did not have the tag"), "")
 	if e.readable(i) {
 		m := root.Manifest
-		from, digest := e.configOf(m)
+		from, digest := configOf(m)
 		tell(restsLabels, "labels", from, digest)
-		if m.Kind == oci.KindIndex {
-			tell(restsPlatforms, "platforms", "the configs of all platform images", "")
-		} else {
-			tell(restsPlatforms, "platforms", from, digest)
-		}
+		tell(restsPlatforms, "platforms", from, digest)
 		tell(restsAnnotations, "annotations", "the manifest", m.Digest)
 		tell(restsManifest, "manifest", "the manifest", m.Digest)
 	} else if root.Manifest != nil && root.Manifest.MediaType != "" {
@@ -153,23 +149,12 @@ func (e *evaluation) stamp(m *inventory.Manifest, at int64) (string, oci.Digest)
 	return annotation, m.Digest
 }
 
-// configOf is the config that tells the labels of an image, in an index that
-// of the platform image which was built last.
-func (e *evaluation) configOf(m *inventory.Manifest) (string, oci.Digest) {
-	if m.Kind == oci.KindIndex {
-		at, _ := e.createdOf(m, 0)
-		for _, child := range m.Children {
-			below := e.repo.Manifests[child.Digest]
-			if below == nil || child.Attestation() || below.Config == nil {
-				continue
-			}
-			if built, _ := e.createdOf(below, 1); built == at {
-				return "the image config" + platformOf(child), below.Config.Digest
-			}
-		}
-		return "the image config of the platform image that was built last", ""
-	}
-	if m.Config == nil {
+// configOf is the config that tells labels and platforms of an image.
+func configOf(m *inventory.Manifest) (string, oci.Digest) {
+	switch {
+	case m.Kind == oci.KindIndex:
+		return "the configs of all platform images", ""
+	case m.Config == nil:
 		return "", ""
 	}
 	return "the image config", m.Config.Digest

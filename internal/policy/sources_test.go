@@ -77,10 +77,11 @@ policies:
 		{Digest: older.Digest, MediaType: oci.MediaTypeImage, Platform: &oci.Platform{OS: "linux", Architecture: "amd64"}},
 		{Digest: younger.Digest, MediaType: oci.MediaTypeImage, Platform: &oci.Platform{OS: "linux", Architecture: "arm64"}},
 	}
-	for _, fact := range []string{"created", "labels"} {
-		if got := told(t, w, everything, nil, "multi", fact); got.From != "the image config of linux/arm64" || got.Digest != newer {
-			t.Errorf("%s of an index: %+v", fact, got)
-		}
+	if got := told(t, w, everything, nil, "multi", "created"); got.From != "the image config of linux/arm64" || got.Digest != newer {
+		t.Errorf("build time of an index: %+v", got)
+	}
+	if got := told(t, w, everything, nil, "multi", "labels"); got.From != "the configs of all platform images" {
+		t.Errorf("labels of an index: %+v", got)
 	}
 	seen := now.Add(-time.Minute)
 	e := &usage.Evidence{Sources: []usage.Source{{Name: "test", At: seen, Complete: true}, {Name: "prod", At: seen, Problem: "no answer"}, {Name: "elsewhere", Covers: []string{"other"}}}}
