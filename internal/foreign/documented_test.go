@@ -214,7 +214,14 @@ func TestNexusCriteriaAreJoinedByAnd(t *testing.T) {
 			one.pulled = ago(5)
 		}
 	}
-	expect(t, "nexus", `{"name": "unused", "format": "docker", "criteriaLastDownloaded": 30}`, w, "1.0")
+	result := expect(t, "nexus", `{"name": "unused", "format": "docker", "criteriaLastDownloaded": 30}`, w, "1.0")
+	if !has(result.Notes, Stricter, "[0]") {
+		t.Error(result.Notes)
+	}
+	// Pushed again after the last download: Nexus removes it, and here it stays.
+	expect(t, "nexus", `{"name": "unused", "format": "docker", "criteriaLastDownloaded": 30}`, &world{repository: "docker-hosted/app", images: []*image{
+		{name: "again", tags: []string{"again"}, created: ago(90), pushed: ago(5), pulled: ago(60)}, {name: "new", tags: []string{"new"}, created: ago(1), pushed: ago(1)},
+	}})
 	expect(t, "nexus", `{"name": "both", "format": "docker", "criteriaLastBlobUpdated": 60, "criteriaLastDownloaded": 3}`, w, "1.0", "1.1")
 	expect(t, "nexus", `{"name": "named", "format": "docker", "criteriaLastBlobUpdated": 10, "criteriaAssetRegex": "/v2/app/manifests/2.*"}`, w, "2.0")
 	// Of several policies any is enough.

@@ -96,14 +96,20 @@ func (p nexusPolicy) removes(where string, d *draft) (condition, why string) {
 		}
 		parts = append(parts, age.condition+": "+length)
 	}
-	kind, text := Exact, "age is counted from the last push, and a pull or a push counts as use"
+	kind, text := Exact, "age is counted from the last push"
+	if p.Downloaded != nil {
+		kind, text = Stricter, "a push counts as use here; in Nexus it does only where nothing was downloaded yet"
+	}
 	if p.Regex != nil && *p.Regex != "" {
 		names, stricter, err := nexusRegex(*p.Regex)
 		if err != nil {
 			return "", err.Error() + "; what it matches stays"
 		}
 		parts = append(parts, names...)
-		if stricter != "" {
+		switch {
+		case stricter != "" && kind == Stricter:
+			text += "; " + stricter
+		case stricter != "":
 			kind, text = Stricter, stricter
 		}
 	}
