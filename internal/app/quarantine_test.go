@@ -274,7 +274,8 @@ func TestQuarantineOutlivesGarbageCollection(t *testing.T) {
 }
 
 // A registry that takes no pushes keeps its images: nothing goes that is not in
-// quarantine.
+// quarantine, also where an archive has it, because that is another plan than
+// the one that was agreed to.
 func TestNothingGoesThatCannotBeHeld(t *testing.T) {
 	h := newHousehold(t, func(t testing.TB) *server.Server {
 		return live.Distribution(t, server.Options{Wrap: refusePushes})
@@ -283,15 +284,22 @@ func TestNothingGoesThatCannotBeHeld(t *testing.T) {
 	made := h.plan(t, a)
 	pushes.Store(false)
 	t.Cleanup(func() { pushes.Store(true) })
-	_, err := a.Apply(context.Background(), ApplyRequest{Plan: made, Outcome: func(_ plan.Step, o journal.Outcome) {
-		if o.Status.Succeeded() || !strings.Contains(o.Error, "cannot be archived") {
-			t.Errorf("%+v", o)
+	for _, archived := range []string{"", "oci:" + t.TempDir()} {
+		steps := 0
+		_, err := a.Apply(context.Background(), ApplyRequest{Plan: made, Archive: archived, Outcome: func(s plan.Step, o journal.Outcome) {
+			steps++
+			if o.Status.Succeeded() || !strings.Contains(o.Error, "cannot be archived") {
+				t.Errorf("%+v", o)
+			}
+			if !strings.Contains(o.Error, "Let the user push to "+s.Quarantine) {
+				t.Errorf("it does not say what to do: %s", o.Error)
+			}
+		}})
+		if KindOf(err) != Partial || steps == 0 {
+			t.Errorf("archived at %q: %d steps, %v", archived, steps, err)
 		}
-	}})
-	if KindOf(err) != Partial {
-		t.Errorf("%v", err)
+		h.returned(t)
 	}
-	h.returned(t)
 }
 
 func TestThePolicyIsAskedForTheTime(t *testing.T) {

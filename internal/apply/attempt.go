@@ -246,7 +246,11 @@ func (r *repository) archive(ctx context.Context, s plan.Step, raw oci.RawManife
 	if s.Quarantine == "" {
 		return nil
 	}
-	if err := r.holding(s.Quarantine, s.For).Keep(ctx, entry, r.reader); err != nil {
+	err := r.holding(s.Quarantine, s.For).Keep(ctx, entry, r.reader)
+	switch {
+	case errors.Is(err, registry.ErrDenied), errors.Is(err, registry.ErrUnsupported):
+		return fmt.Errorf("step %d: quarantine: %w. Let the user push to %s, or write no `action: quarantine` here and keep whole images with --archive", s.Seq, err, s.Quarantine)
+	case err != nil:
 		return fmt.Errorf("step %d: quarantine: %w", s.Seq, err)
 	}
 	return nil
