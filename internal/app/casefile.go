@@ -37,7 +37,7 @@ type policyCase struct {
 type expectation struct {
 	repository, verdict string
 	tags                []string
-	line, column        int
+	list                *document.Value // of the tags
 	place               *document.Value // of the repository
 }
 
@@ -256,7 +256,7 @@ func (f *caseFile) expect(v *document.Value) []expectation {
 					}
 					verdicts[tag] = verdict
 				}
-				all = append(all, expectation{repository.Key, verdict, tags, v.Line, v.Column, keyOf(repository.Value, repository)})
+				all = append(all, expectation{repository.Key, verdict, tags, v, keyOf(repository.Value, repository)})
 			}
 		}
 		f.fields(repository.Value, map[string]func(*document.Value){"keep": list("keep"), "remove": list("remove"), "hold": list("hold")})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
+	"github.com/regkeep/regkeep/internal/policy/document"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -23,7 +24,7 @@ type CaseResult struct {
 // CaseMiss is one tag whose verdict is not the expected one.
 type CaseMiss struct {
 	Repository, Tag string
-	Line, Column    int // of the expectation
+	Line, Column    int // of the tag where it is expected, or of the list that was exceeded
 	// Want is the expected verdict; where a list was exceeded, "not " and the
 	// verdict of the list. Got has no Verdict where there is no such tag.
 	Want string
@@ -115,23 +116,23 @@ func (c *policyCase) compare(verdicts []plan.Verdict) []CaseMiss {
 	}
 	var misses []CaseMiss
 	reported := map[spot]bool{}
-	miss := func(e expectation, tag, want string, got plan.Verdict) {
+	miss := func(e expectation, tag, want string, got plan.Verdict, place *document.Value) {
 		if at := (spot{e.repository, tag}); !reported[at] {
 			reported[at] = true
-			misses = append(misses, CaseMiss{Repository: e.repository, Tag: tag, Line: e.line, Column: e.column, Want: want, Got: got})
+			misses = append(misses, CaseMiss{Repository: e.repository, Tag: tag, Line: place.Line, Column: place.Column, Want: want, Got: got})
 		}
 	}
 	for _, e := range c.expect {
-		for _, tag := range e.tags {
+		for i, tag := range e.tags {
 			if got := found[spot{e.repository, tag}]; got.Verdict != e.verdict {
-				miss(e, tag, e.verdict, got)
+				miss(e, tag, e.verdict, got, e.list.Items[i])
 			}
 		}
 	}
 	for _, e := range c.expect {
 		for _, v := range verdicts {
 			if v.Repository == e.repository && v.Verdict == e.verdict && !slices.Contains(e.tags, c.nameOf(v)) {
-				miss(e, c.nameOf(v), "not "+e.verdict, v)
+				miss(e, c.nameOf(v), "not "+e.verdict, v, e.list)
 			}
 		}
 	}

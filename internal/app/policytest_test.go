@@ -202,19 +202,32 @@ func TestCasesOfAWrongPolicy(t *testing.T) {
 	}
 }
 
-// A saved inventory is asked too whether it has what is expected of it.
+// A saved inventory gives the instant, names untagged images by their digests,
+// and is asked too whether it has what is expected of it.
 func TestCasesOfASavedInventory(t *testing.T) {
+	digest, used := string(wordDigest("lost")), string(wordDigest("used"))
+	manifest := func(digest string) string {
+		return `{"digest":"` + digest + `","media_type":"application/vnd.oci.image.manifest.v1+json","read":true,"created":"2026-01-01T00:00:00Z"}` + "\n"
+	}
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"policy.yaml": "version: 1\npolicies: [{repositories: [\"**\"], rules: [{tags: [\"**\"]}]}]\n",
-		"saved.jsonl": `{"type":"inventory","version":1,"at":"2026-06-01T00:00:00Z","registry":{"name":"r"}}` + "\n" + `{"type":"repository","registry":"r","repository":"shop"}` + "\n" + `{"type":"end","repositories":1}` + "\n",
-		"cases.yaml":  "policy: policy.yaml\ncases:\n  - {name: n, inventory: saved.jsonl, expect: {shpo: {remove: []}}}\n",
+		"policy.yaml": "version: 1\nfloor: 0\nprotect: [{in_use: true}]\npolicies: [{repositories: [\"**\"], rules: [{untagged: true, remove: [{older_than: 30d}]}]}]\n",
+		"saved.jsonl": `{"type":"inventory","version":1,"at":"2026-06-01T00:00:00Z","registry":{"name":"r"}}` + "\n" +
+			`{"type":"repository","registry":"r","repository":"shop","graph":true,"referrers_complete":true,"manifests":2}` + "\n" + manifest(digest) + manifest(used) + `{"type":"end","repositories":1}` + "\n",
+		"good.yaml": "policy: policy.yaml\ncases:\n" +
+			"  - {name: n, inventory: saved.jsonl, in_use: [\"shop@" + used + "\"], expect: {shop: {remove: [\"@" + digest + "\"], keep: [\"@" + used + "\"]}}}\n" +
+			"  - {name: young, now: 2026-01-02, inventory: saved.jsonl, in_use: [], expect: {shop: {remove: []}}}\n",
+		"bad.yaml": "policy: policy.yaml\ncases:\n  - {name: n, inventory: saved.jsonl, expect: {shpo: {remove: []}}}\n",
 	} {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	_, err := TestPolicy(t.Context(), filepath.Join(folder, "cases.yaml"))
+	results, err := TestPolicy(t.Context(), filepath.Join(folder, "good.yaml"))
+	if err != nil || len(results) != 2 || len(results[0].Misses)+len(results[1].Misses) > 0 {
+		t.Errorf("%+v, %v", results, err)
+	}
+	_, err = TestPolicy(t.Context(), filepath.Join(folder, "bad.yaml"))
 	if err == nil || !strings.Contains(err.Error(), `:3:48: the inventory has no repository shpo (did you mean "shop"?)`) {
 		t.Error(err)
 	}
