@@ -112,6 +112,9 @@ func sentence(reason plan.Reason, line plan.Verdict, now time.Time) string {
 	case policy.CodeUnknownAge:
 		return "its age is not known" + untrusted(line)
 	case policy.CodeUnreadable:
+		if f.text("unknown") == "shared label" {
+			return "its platform images differ in a label that decides"
+		}
 		return "its " + orElse(f.text("unknown"), "content") + " is not known"
 	case policy.CodeTie:
 		return "as new as the last one that stays" + f.in()

@@ -90,7 +90,38 @@ func (t *rankTest) codeFor(e *evaluation, i int) Code {
 
 func (t *rankTest) explain(e *evaluation, i int) account {
 	p, g := t.where(e, i)
-	return account{fact: e.describeAge(i), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
+	return account{fact: e.describeOrder(i, t.spec), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
+}
+
+// describeOrder says what the place of a root in an order rests on.
+func (e *evaluation) describeOrder(i int, spec rankSpec) string {
+	tag := e.roots[i].Name()
+	switch spec.by {
+	case byCreated:
+		at, from, sure := e.age(i, FromCreated)
+		return e.describeTime(i, at, from, sure)
+	case byPushed:
+		at, from, sure := e.age(i, FromPushed)
+		return e.describeTime(i, at, from, sure)
+	case byPulled:
+		if last, known := e.used(i); known {
+			return "last pulled or pushed " + instant(last)
+		}
+		return "when it was pulled last is not known"
+	case bySemver:
+		if version, ok := e.version(e.rule(i), i); ok {
+			return "the version is " + version.String()
+		}
+		return "the tag is no version"
+	case byName:
+		return "the tag is " + tag
+	case byCaptured:
+		if value, _ := e.rule(i).tags.Capture(tag, spec.group); value != "" {
+			return spec.group + " is " + value
+		}
+		return "the tag has no " + spec.group
+	}
+	return e.describeAge(i)
 }
 
 // describeRank is "7th newest of 12 in feature/x".
@@ -221,7 +252,7 @@ func (t *calendarTest) codeFor(e *evaluation, i int) Code {
 func (t *calendarTest) explain(e *evaluation, i int) account {
 	p := e.places[t.slot][i]
 	g := &e.groups[e.claims[i]][t.slot][p.group]
-	return account{fact: e.describeAge(i) + " in " + e.set.zone.String(), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
+	return account{fact: e.describeOrder(i, t.spec) + " in " + e.set.zone.String(), rank: describeRank(p, g, t.spec), rests: t.spec.ordered(e.rule(i).ageFrom)}
 }
 
 func (t *calendarTest) code() Code  { return t.key }

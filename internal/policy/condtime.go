@@ -80,17 +80,20 @@ func (t *ageTest) explain(e *evaluation, i int) account {
 
 // describeAge says what the age of a root rests on.
 func (e *evaluation) describeAge(i int) string {
-	at := e.at[i]
-	switch e.sure[i] {
+	return e.describeTime(i, e.at[i], e.from[i], e.sure[i])
+}
+
+func (e *evaluation) describeTime(i int, at int64, from AgeSource, sure certainty) string {
+	switch sure {
 	case ageKnown:
-		return fmt.Sprintf("%s %s", e.from[i], instant(at))
+		return fmt.Sprintf("%s %s", from, instant(at))
 	case ageNone:
 		return factUntrusted
 	}
 	if at == noTime {
 		return "the " + unread(e, i) + " could not be read"
 	}
-	return fmt.Sprintf("%s %s, perhaps later: not everything could be read", e.from[i], instant(at))
+	return fmt.Sprintf("%s %s, perhaps later: not everything could be read", from, instant(at))
 }
 
 func (t *ageTest) code() Code {

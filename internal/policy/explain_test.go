@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/usage"
 )
@@ -54,6 +55,26 @@ policies:
 	}
 	if _, found := p.Explain(w.repo, nil, now, "nope", ""); found {
 		t.Error("a tag that is not there was explained")
+	}
+}
+
+// What a ranking orders by is what its explanation shows.
+func TestExplainSaysWhatIsOrdered(t *testing.T) {
+	w := newWorld()
+	w.image("a", days(3), "v1.2.0-b7")
+	w.image("b", days(4), "v1.10.0-b8")
+	tag := &w.repo.Tags[0]
+	tag.Pushed, tag.Pulled = now.Add(-time.Hour), now.Add(-time.Minute)
+	for by, want := range map[string]string{
+		"age": "pushed 2026-06-15T11:00:00Z", "created": "created 2026-06-11T12:00:00Z", "pushed": "pushed 2026-06-15T11:00:00Z",
+		"pulled": "last pulled or pushed 2026-06-15T11:59:00Z", "semver": "the version is 1.10.0-b8", "name": "the tag is v1.10.0-b8",
+		"{captured: build}": "build is 8",
+	} {
+		p := parse(t, oneRule(`{tags: ["/(?P<version>v[0-9.]+-b(?P<build>[0-9]+))/"], remove: [{older_than: 1h}], keep: [{newest: 1, by: `+by+`}]}`))
+		x, _ := p.Explain(w.repo, nil, now, tag.Name, "")
+		if len(x.Keep) != 1 || x.Keep[0].Fact != want {
+			t.Errorf("%s: %+v, want %s", by, x.Keep, want)
+		}
 	}
 }
 
