@@ -2,6 +2,7 @@ package foreign
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -95,6 +96,10 @@ func TestHarborRulesAreJoinedByOr(t *testing.T) {
 	// What no rule selects is discarded, and a repository without a rule is left.
 	expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "app")+`]}`, w, "dev-1")
 	expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "other")+`]}`, w)
+	// Untagged artifacts are selected by a rule, or they go.
+	for tags, goes := range map[string][]string{"v*": {"dev-1", "untagged"}, "**": {"untagged"}} {
+		expect(t, "harbor", `{"algorithm": "or", "rules": [`+strings.Replace(rule("always", 0, tags, "app"), "true", "false", 1)+`]}`, w, goes...)
+	}
 	// Harbor has doublestar 1.3.4, in which team/** is not team itself.
 	for repository, goes := range map[string][]string{"library/team": nil, "library/team/app": {"x"}, "library/team/a/b": {"x"}, "library/teams/app": nil} {
 		expect(t, "harbor", `{"algorithm": "or", "rules": [`+rule("always", 0, "v*", "team/**")+`]}`, at(repository, map[string]float64{"v1": 9, "x": 9}), goes...)

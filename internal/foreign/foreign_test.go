@@ -127,7 +127,7 @@ func TestExpressionsThatOtherEnginesReadInAnotherWay(t *testing.T) {
 
 func TestPatternsOfExpressions(t *testing.T) {
 	for expression, pattern := range map[string]string{
-		".*": "**", "^v": "/v.*/", "1$": "/.*1/", "^a$": "/a/", `a\$`: `/.*a\$.*/`, "a|b": "/.*(?:a|b).*/", ".*x": "/.*x.*/", `x\.*`: `/.*x\.*.*/`, "^*a": "/.*^*a.*/", "": "/.*.*/",
+		".*": "**", "^v": "/v.*/", "1$": "/.*1/", "^a$": "a", "^[a]$": "/[a]/", "^latest$": "/latest/", "^!a$": "/!a/", `a\$`: `/.*a\$.*/`, "a|b": "/.*(?:a|b).*/", ".*x": "/.*x.*/", `x\.*`: `/.*x\.*.*/`, "^*a": "/.*^*a.*/", "": "/.*.*/",
 	} {
 		if got := within(expression); got != pattern {
 			t.Errorf("%q becomes %q, want %q", expression, got, pattern)

@@ -51,6 +51,9 @@ type harborClaim struct {
 	keep     []item
 }
 
+// everything says whether it selects every tag.
+func (c harborClaim) everything() bool { return slices.Equal(c.tags, []string{"**"}) }
+
 // harbor: an artifact is retained if any rule that selects it retains it, and
 // everything else in the repositories of the rules goes, also what no rule
 // selects.
@@ -175,7 +178,7 @@ func (s *harborScope) add(where string, r harborRule, d *draft) error {
 	default:
 		claim.keep = []item{{retains, where + ": " + r.Template}}
 		d.note(Stricter, where, "%s; an image that another rule selects as well stays", r.Template)
-		if ranked := strings.HasPrefix(retains, "newest"); !ranked && !strings.HasPrefix(retains, "pulled_within") || ranked && !slices.Equal(claim.tags, []string{"**"}) {
+		if ranked := strings.HasPrefix(retains, "newest"); !ranked && !strings.HasPrefix(retains, "pulled_within") || ranked && !claim.everything() {
 			claim.keep = append(claim.keep, severalTags)
 			d.note(Stricter, where, "images with several tags stay: Harbor counts from the latest push of any of them, and regkeep from that of each")
 		}
@@ -228,6 +231,22 @@ func (r harborRule) retains() (condition, why string) {
 	return "", fmt.Sprintf("the template %q is not known", r.Template)
 }
 
+// rest is the rule for what no rule selects, all of which goes; nil where they
+// select everything.
+func (s *harborScope) rest(untagged bool, shields []item) *rule {
+	r := rule{comment: "what no rule selects goes", untagged: untagged, keep: shields}
+	if !slices.ContainsFunc(s.rules, harborClaim.everything) {
+		r.tags, r.remove = []string{"**"}, []item{{`tags: ["**"]`, ""}}
+	}
+	if untagged {
+		r.remove = append(r.remove, item{isUntagged, ""})
+	}
+	if len(r.remove) == 0 {
+		return nil
+	}
+	return &r
+}
+
 // severalTags keeps images of which not every time is known to a single tag.
 var severalTags = item{`when: "tags.size() > 1"`, "take this away where the tags of an image are always pushed together"}
 
@@ -266,6 +285,7 @@ func (s *harborScope) write(d *draft, others []*harborScope) {
 			perhaps++
 		}
 	}
+	claimed := struct{ tags, untagged bool }{} // by the rules before
 	for k, claim := range s.rules {
 		r := rule{comment: strings.Join(claim.where, ", "), tags: claim.tags, untagged: claim.untagged, ageFrom: "pushed", keep: claim.keep}
 		if !claim.all {
@@ -275,11 +295,17 @@ func (s *harborScope) write(d *draft, others []*harborScope) {
 		if claim.untagged && perhaps > 1 {
 			r.keep = append(r.keep, item{isUntagged, "another rule selects untagged artifacts as well"})
 		}
-		g.rules = append(g.rules, r)
+		if claimed.tags {
+			r.tags = nil
+		}
+		r.untagged = r.untagged && !claimed.untagged
+		claimed.tags, claimed.untagged = claimed.tags || claim.everything(), claimed.untagged || claim.untagged
+		if len(r.tags) > 0 || r.untagged {
+			g.rules = append(g.rules, r)
+		}
 	}
-	g.rules = append(g.rules, rule{
-		comment: "what no rule selects goes", tags: []string{"**"}, untagged: perhaps == 0,
-		remove: []item{{"everything: true", ""}}, keep: shields,
-	})
+	if rest := s.rest(perhaps == 0, shields); rest != nil {
+		g.rules = append(g.rules, *rest)
+	}
 	d.policies = append(d.policies, g)
 }

@@ -192,6 +192,9 @@ func expect(t *testing.T, format, original string, w *world, goes ...string) Res
 	if err != nil {
 		t.Fatal(err)
 	}
+	if p, err := policy.Parse("imported.yaml", result.Policy); err != nil || len(p.Warnings()) > 0 {
+		t.Errorf("the import looks like a mistake: %v %+v\n%s", err, p.Warnings(), result.Policy)
+	}
 	got := removed(t, result.Policy, w)
 	if len(got) != len(goes) {
 		t.Errorf("%v go, want %v\n%s", got, goes, result.Policy)

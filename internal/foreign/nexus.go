@@ -150,6 +150,8 @@ func nexusRegex(expression string) (conditions []string, stricter string, err er
 		// What any text may precede matches the path where it matches its end.
 		tags := whole(expression)
 		return []string{"tags: " + list([]string{tags})}, "the expression has to match the whole tag; what it matches across image and tag stays", accepted(tags)
+	case tag == "":
+		return nil, "", fmt.Errorf("the expression %q matches no path: there is a tag behind %s", expression, manifests)
 	case strings.ContainsAny(expression, "|") || strings.Contains(expression, "(?") || strings.Contains(tag, manifests):
 		return nil, "", fmt.Errorf("the expression %q cannot be divided into image and tag", expression)
 	}

@@ -88,8 +88,13 @@ func portable(expression string) error {
 
 // whole is the pattern of names that an expression matches from end to end.
 func whole(expression string) string {
-	if expression == ".*" || expression == ".+" {
+	switch {
+	case expression == ".*" || expression == ".+":
 		return "**"
+	case expression != "" && !strings.ContainsAny(expression, `.*+?()[]{}|\^$/!,`):
+		if expression != "latest" { // which a rule that names it literally no longer protects
+			return expression // a name is a glob of itself
+		}
 	}
 	return "/" + expression + "/"
 }

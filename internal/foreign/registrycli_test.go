@@ -157,3 +157,16 @@ func TestRegistryCLIExamples(t *testing.T) {
 	expect(t, "registry-cli", `registry.py -r https://example.com:5000 --delete --num 0`, w)
 	expect(t, "registry-cli", `registry.py -r https://example.com:5000`, w)
 }
+
+// The tag latest is protected also where the original names it, as every import
+// says.
+func TestRegistryCLISparesLatest(t *testing.T) {
+	result, err := Import("registry-cli", []byte(`registry.py -r https://example.com:5000 --delete-all --tags-like ^latest$ ^old$`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := removed(t, result.Policy, at("app", map[string]float64{"latest": 90, "old": 90, "x": 1}))
+	if len(got) != 1 || !got["old"] {
+		t.Errorf("%v go\n%s", got, result.Policy)
+	}
+}

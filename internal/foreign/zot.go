@@ -138,6 +138,9 @@ func (p zotPolicy) entries(g *governing, where string, d *draft) error {
 		}
 		g.rules = append(g.rules, r)
 	}
+	if slices.ContainsFunc(g.rules, func(r rule) bool { return slices.Contains(r.tags, "**") }) {
+		return nil
+	}
 	g.rules = append(g.rules, rule{comment: "what no entry of keepTags matches goes", tags: []string{"**"}, remove: []item{{`tags: ["**"]`, ""}}})
 	return nil
 }
