@@ -47,6 +47,14 @@ type kept struct {
 	close func() error
 }
 
+// Within implements archive.Neighbours.
+func (k *kept) Within(url string) []string {
+	if neighbours, ok := k.Archive.(archive.Neighbours); ok {
+		return neighbours.Within(url)
+	}
+	return nil
+}
+
 // openArchive opens the archive at a place that ArchivePlace gave; to keep in,
 // or only to read. The caller calls close.
 func (a *App) openArchive(ctx context.Context, written string, write bool) (*kept, error) {

@@ -43,8 +43,9 @@ func (a *attempt) supply(ctx context.Context, m *oci.Manifest) (journal.Status, 
 	return "", "", nil
 }
 
-// supplyBlob brings one blob, or nothing where it is there. What several steps
-// need is looked for and sent once. The error is archive.ErrNotKept where nobody
+// supplyBlob brings one blob, or nothing where it is there. What another
+// repository of the registry keeps is not sent, and what several steps need is
+// looked for and sent once. The error is archive.ErrNotKept where nobody
 // has it, or stops the whole run.
 func (a *attempt) supplyBlob(ctx context.Context, blob oci.Descriptor) (status journal.Status, why string, err error) {
 	done, there := a.supplies.take(blob.Digest)
@@ -57,6 +58,9 @@ func (a *attempt) supplyBlob(ctx context.Context, blob oci.Descriptor) (status j
 	}
 	if there {
 		return "", "", nil
+	}
+	if status, why, mounted, err := a.mount(ctx, blob.Digest); mounted || status != "" || err != nil {
+		return status, why, err
 	}
 	content, size, err := a.content().Blob(ctx, blob.Digest)
 	if errors.Is(err, archive.ErrNotKept) {
@@ -80,16 +84,37 @@ func (a *attempt) supplyBlob(ctx context.Context, blob oci.Descriptor) (status j
 	return "", "", nil
 }
 
-// hasBlob opens a blob and reads nothing of it.
+// mount has a blob appear that another repository of the same registry keeps,
+// where there is one that is known to.
+func (a *attempt) mount(ctx context.Context, digest oci.Digest) (status journal.Status, why string, mounted bool, err error) {
+	mounter, can := a.mutator.(archive.Mounter)
+	neighbours, known := a.content().(archive.Neighbours)
+	if !can || !known {
+		return "", "", false, nil
+	}
+	for _, from := range neighbours.Within(a.info().URL) {
+		if !a.mayBegin() {
+			return postponed, "", false, nil
+		}
+		if err := a.intend(ctx, plan.PutManifest); err != nil {
+			return "", "", false, err
+		}
+		err := mounter.MountBlob(ctx, a.name, from, digest)
+		switch {
+		case err == nil:
+			return "", "", true, nil
+		case errors.Is(err, registry.ErrUnsupported), errors.Is(err, registry.ErrNotFound):
+			continue // it is sent
+		}
+		status, why, err := a.unmoved(err)
+		return status, why, false, err
+	}
+	return "", "", false, nil
+}
+
+// hasBlob says whether a blob is there.
 func (r *repository) hasBlob(ctx context.Context, digest oci.Digest) (bool, error) {
-	blob, err := r.reader.Blob(ctx, r.name, digest)
-	if errors.Is(err, registry.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return true, blob.Close()
+	return registry.HasBlob(ctx, r.reader, r.name, digest)
 }
 
 // supplies are the blobs of a repository while manifests are put back side by

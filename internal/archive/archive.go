@@ -57,6 +57,12 @@ type Blobs interface {
 	Blob(ctx context.Context, digest oci.Digest) (io.ReadCloser, int64, error)
 }
 
+// Neighbours tells which repositories of a registry, by its URL, an archive keeps
+// its content in: from there it need not be sent.
+type Neighbours interface {
+	Within(url string) []string
+}
+
 // Archive is an archive that stands on its own.
 type Archive interface {
 	Keeper
@@ -95,6 +101,17 @@ func (s Stack) Manifest(ctx context.Context, digest oci.Digest) (oci.RawManifest
 		}
 	}
 	return oci.RawManifest{}, ErrNotKept
+}
+
+// Within lists the repositories of all members.
+func (s Stack) Within(url string) []string {
+	var names []string
+	for _, member := range s {
+		if neighbours, ok := member.(Neighbours); ok {
+			names = append(names, neighbours.Within(url)...)
+		}
+	}
+	return names
 }
 
 // Blob asks the members that hold blobs in order.

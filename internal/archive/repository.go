@@ -222,9 +222,9 @@ func (r repositorySink) has(ctx context.Context, d oci.Descriptor) (bool, error)
 	if oci.KindOf(d.MediaType) != oci.KindUnknown {
 		_, err = r.reader.Head(ctx, r.name, string(d.Digest))
 	} else {
-		var blob registry.Blob
-		if blob, err = r.reader.Blob(ctx, r.name, d.Digest); err == nil {
-			err = blob.Close()
+		var there bool
+		if there, err = registry.HasBlob(ctx, r.reader, r.name, d.Digest); err == nil && !there {
+			return false, nil
 		}
 	}
 	if errors.Is(err, registry.ErrNotFound) {
@@ -274,6 +274,14 @@ func (r repositorySink) put(ctx context.Context, d oci.Descriptor, content io.Re
 		r.remember(d.Digest)
 	}
 	return err
+}
+
+// Within implements Neighbours.
+func (r *Repository) Within(url string) []string {
+	if url == "" || url != r.registry.URL {
+		return nil
+	}
+	return []string{r.name}
 }
 
 // Manifest gives back a manifest that was kept.

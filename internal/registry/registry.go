@@ -9,6 +9,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -71,6 +72,27 @@ type Blob interface {
 	Read(p []byte) (int, error)
 	Close() error
 	Size() int64
+}
+
+// BlobLooker is implemented by readers that can look whether a blob is there
+// without opening it.
+type BlobLooker interface {
+	HasBlob(ctx context.Context, repository string, digest oci.Digest) (bool, error)
+}
+
+// HasBlob says whether a blob is there. Nothing of it is read.
+func HasBlob(ctx context.Context, reader Reader, repository string, digest oci.Digest) (bool, error) {
+	if looker, can := As[BlobLooker](reader); can {
+		return looker.HasBlob(ctx, repository, digest)
+	}
+	blob, err := reader.Blob(ctx, repository, digest)
+	if errors.Is(err, ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, blob.Close()
 }
 
 // ReferrerLister is implemented by readers of registries with the OCI

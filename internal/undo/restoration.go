@@ -183,20 +183,17 @@ func (r *restoration) blob(ctx context.Context, digest oci.Digest) (bool, error)
 	if there, known := r.blobs[digest]; known {
 		return there, nil
 	}
-	blob, err := r.reader.Blob(ctx, r.repository, digest)
-	switch {
-	case err == nil:
-		err = blob.Close()
-		r.blobs[digest] = true
-	case errors.Is(err, registry.ErrNotFound):
-		if r.blobs[digest], err = r.archived(ctx, digest); err != nil {
+	there, err := registry.HasBlob(ctx, r.reader, r.repository, digest)
+	if err == nil && !there {
+		if there, err = r.archived(ctx, digest); err != nil {
 			return false, err
 		}
 	}
 	if err != nil {
 		return false, fmt.Errorf("what run %s removed from %s/%s: %w", r.Run.ID, r.registry, r.repository, err)
 	}
-	return r.blobs[digest], nil
+	r.blobs[digest] = there
+	return there, nil
 }
 
 func (r *restoration) archived(ctx context.Context, digest oci.Digest) (bool, error) {

@@ -2,6 +2,7 @@ package distribution
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 
@@ -28,6 +29,41 @@ func (r *Registry) Blob(ctx context.Context, repository string, digest oci.Diges
 		return nil, r.refused(c, resp)
 	}
 	return &blob{registry: r, call: c, ctx: ctx, resp: resp}, nil
+}
+
+// HasBlob implements registry.BlobLooker. Where HEAD is not taken (405, or by a
+// store behind the registry that has signed an address for GET), the blob is
+// opened.
+func (r *Registry) HasBlob(ctx context.Context, repository string, digest oci.Digest) (bool, error) {
+	c, err := r.reading("look at blob", http.MethodHead, repository, "/blobs/"+string(digest), string(digest))
+	if err != nil {
+		return false, err
+	}
+	if _, err := r.checkReference(c); err != nil {
+		return false, err
+	}
+	resp, err := r.send(ctx, r.connection.Reading(), c)
+	if err != nil {
+		return false, err
+	}
+	resp.Body.Close()
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return true, nil
+	case http.StatusNotFound:
+		return false, nil
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed:
+	default:
+		return false, r.refused(c, resp)
+	}
+	opened, err := r.Blob(ctx, repository, digest)
+	if errors.Is(err, registry.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, opened.Close()
 }
 
 // blob is a body whose errors say what was being read.
