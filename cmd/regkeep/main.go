@@ -7,21 +7,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/regkeep/regkeep/internal/cli"
 )
 
-// garbage is how much the heap may grow, in percent, before it is cleared. Half
-// of Go's own 100: a plan of 135,133 tags in one repository peaks at 235 MB
-// instead of 310, for 15 % more CPU time (docs/benchmarks.md).
-const garbage = 50
-
 func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(garbage)
-	}
+	clearGarbage()
 	ctx, stop := interruptible()
 	code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
