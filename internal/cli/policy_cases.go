@@ -62,6 +62,7 @@ type caseLine struct {
 	Name       string `json:"name"`
 	OK         *bool  `json:"ok,omitempty"` // of a case
 	Line       int    `json:"line,omitempty"`
+	Column     int    `json:"column,omitempty"`
 	Repository string `json:"repository,omitempty"`
 	Tag        string `json:"tag,omitempty"`
 	Want       string `json:"want,omitempty"`
@@ -91,7 +92,7 @@ func (p *program) tellCases(file string, results []app.CaseResult) (failed int, 
 			fmt.Fprintf(p.t.out, "%s  %s: %s\n", mark, file, result.Name)
 		}
 		for _, miss := range result.Misses {
-			line := caseLine{Type: "miss", File: file, Name: result.Name, Line: miss.Line, Repository: miss.Repository, Tag: miss.Tag,
+			line := caseLine{Type: "miss", File: file, Name: result.Name, Line: miss.Line, Column: miss.Column, Repository: miss.Repository, Tag: miss.Tag,
 				Want: miss.Want, Got: cmp.Or(miss.Got.Verdict, "no such tag"), Why: sentences(miss.Got, result.Now)}
 			for _, reason := range miss.Got.Reasons {
 				if reason.Line > 0 && line.PolicyLine == 0 {
@@ -104,18 +105,18 @@ func (p *program) tellCases(file string, results []app.CaseResult) (failed int, 
 				}
 				continue
 			}
-			p.tellMiss(line, miss.Column)
+			p.tellMiss(line)
 		}
 	}
 	return failed, nil
 }
 
-func (p *program) tellMiss(line caseLine, column int) {
+func (p *program) tellMiss(line caseLine) {
 	name := line.Repository + ":" + line.Tag
 	if strings.HasPrefix(line.Tag, "@") { // an image without a tag
 		name = line.Repository + line.Tag
 	}
-	fmt.Fprintf(p.t.out, "      %s:%d:%d: %s: want %s, got %s", line.File, line.Line, column, name, line.Want, line.Got)
+	fmt.Fprintf(p.t.out, "      %s:%d:%d: %s: want %s, got %s", line.File, line.Line, line.Column, name, line.Want, line.Got)
 	if line.Why != "" {
 		fmt.Fprintf(p.t.out, ": %s", line.Why)
 	}
