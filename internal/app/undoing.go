@@ -37,7 +37,10 @@ func (a *App) PlanUndo(ctx context.Context, wanted UndoRequest) (*plan.Stored, e
 	if err != nil {
 		return nil, err
 	}
-	request := undo.Request{Overwrite: wanted.Overwrite, Now: a.now(), Tool: a.opts.Tool, Readers: map[string]registry.Reader{}}
+	request := undo.Request{
+		Overwrite: wanted.Overwrite, Concurrency: a.opts.Connection.Concurrency,
+		Now: a.now(), Tool: a.opts.Tool, Readers: map[string]registry.Reader{},
+	}
 	at, err := a.remember(ctx, state, wanted, &request)
 	if err != nil {
 		return nil, err

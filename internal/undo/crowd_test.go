@@ -247,3 +247,40 @@ func acted(r *rig) map[int]bool {
 	}
 	return nil
 }
+
+// The plan of an undo looks side by side, at everything once, and one after the
+// other where the user wants that.
+func TestManyAreLookedAtSideBySide(t *testing.T) {
+	for _, concurrency := range []int{1, 16} {
+		r, layout, want := emptied(t)
+		synctest.Test(t, func(t *testing.T) {
+			req := r.undoing(t)
+			req.Archive, req.Concurrency = layout, concurrency
+			var mu sync.Mutex
+			looks := map[string]int{}
+			r.registry.Before(func(c call.Call) {
+				mu.Lock()
+				looks[string(c.Op)+" "+c.Reference]++
+				mu.Unlock()
+				time.Sleep(time.Second)
+			})
+			began := time.Now()
+			p := build(t, req)
+			took := time.Since(began)
+			for what, n := range looks {
+				if n > 1 {
+					t.Errorf("%s %d times", what, n)
+				}
+			}
+			switch all := time.Duration(len(looks)) * time.Second; {
+			case concurrency == 1 && took != all:
+				t.Errorf("%s for %d looks one after the other", took, len(looks))
+			case concurrency > 1 && took > all/8:
+				t.Errorf("%s for %d looks side by side", took, len(looks))
+			}
+			if !slices.EqualFunc(p.Steps, want.Steps, func(a, b plan.Step) bool { return a.Action == b.Action && a.Digest == b.Digest && a.Tag == b.Tag }) {
+				t.Errorf("%d steps, want %d, or others", len(p.Steps), len(want.Steps))
+			}
+		})
+	}
+}

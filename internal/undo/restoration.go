@@ -25,11 +25,15 @@ type restoration struct {
 	blocked []plan.Blocked
 	back    map[oci.Digest]bool // there, or will be; false: cannot be
 	blobs   map[oci.Digest]bool // there, or in the archive
+	heads   map[string]oci.Descriptor
 }
 
 // build adds the steps: images and indexes, their tags, then attachments and
 // theirs.
 func (r *restoration) build(ctx context.Context) error {
+	if err := r.ahead(ctx); err != nil {
+		return err
+	}
 	var roots, attachments []oci.Digest
 	for _, digest := range slices.Sorted(maps.Keys(r.want.deleted)) {
 		if r.attachment(digest) {
@@ -183,6 +187,12 @@ func (r *restoration) blob(ctx context.Context, digest oci.Digest) (bool, error)
 	if there, known := r.blobs[digest]; known {
 		return there, nil
 	}
+	there, err := r.lookForBlob(ctx, digest)
+	r.blobs[digest] = there
+	return there, err
+}
+
+func (r *restoration) lookForBlob(ctx context.Context, digest oci.Digest) (bool, error) {
 	there, err := registry.HasBlob(ctx, r.reader, r.repository, digest)
 	if err == nil && !there {
 		if there, err = r.archived(ctx, digest); err != nil {
@@ -192,7 +202,6 @@ func (r *restoration) blob(ctx context.Context, digest oci.Digest) (bool, error)
 	if err != nil {
 		return false, fmt.Errorf("what run %s removed from %s/%s: %w", r.Run.ID, r.registry, r.repository, err)
 	}
-	r.blobs[digest] = there
 	return there, nil
 }
 
@@ -237,7 +246,16 @@ func (r *restoration) tag(ctx context.Context, tag string, digest oci.Digest) er
 	return nil
 }
 
+// head is what a tag or digest was when it was looked at; the zero value where
+// it was not there.
 func (r *restoration) head(ctx context.Context, reference string) (oci.Descriptor, error) {
+	if at, known := r.heads[reference]; known {
+		return at, nil
+	}
+	return r.look(ctx, reference)
+}
+
+func (r *restoration) look(ctx context.Context, reference string) (oci.Descriptor, error) {
 	at, err := r.reader.Head(ctx, r.repository, reference)
 	if errors.Is(err, registry.ErrNotFound) {
 		return oci.Descriptor{}, nil

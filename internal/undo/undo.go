@@ -52,8 +52,10 @@ type Request struct {
 	Only []oci.Reference
 	// Overwrite takes tags back that point elsewhere by now.
 	Overwrite bool
-	Now       time.Time
-	Tool      string
+	// Concurrency is how many looks may be under way at once; 0: 64.
+	Concurrency int
+	Now         time.Time
+	Tool        string
 }
 
 // Removed is what a run did in one repository.
@@ -150,7 +152,7 @@ func repository(ctx context.Context, req *Request, removed *Removed, summary *pl
 	}
 	r := &restoration{
 		content: content(req, where, w, reader), Request: req, place: where, want: w, reader: reader,
-		back: map[oci.Digest]bool{}, blobs: map[oci.Digest]bool{},
+		back: map[oci.Digest]bool{}, blobs: map[oci.Digest]bool{}, heads: map[string]oci.Descriptor{},
 	}
 	if err := r.build(ctx); err != nil {
 		return err
