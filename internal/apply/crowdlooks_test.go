@@ -1,0 +1,248 @@
+package apply_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/apply/applytest"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
+)
+
+// images is a repository of doomed images, each with one tag, in the order of
+// the plan.
+func images(t *testing.T, n, concurrency int) (r *rig, tags []string) {
+	w := world.New(world.DefaultNow)
+	app := w.Repository("app")
+	app.Tag("kept", app.Image(world.Image{}))
+	remove := applytest.Remove{}
+	for i := range n {
+		tag := fmt.Sprintf("old-%03d", i)
+		app.Tag(tag, app.Image(world.Image{}))
+		remove["app"] = append(remove["app"], tag)
+	}
+	r = newRig(t, w, remove, memory.Options{})
+	r.concurrency = concurrency
+	for _, s := range r.plan.Steps {
+		tags = append(tags, s.Takes[0])
+	}
+	return r, tags
+}
+
+// Somebody promotes a doomed image while others of the repository are being
+// deleted: it is seen at the next listing, which every step that begins later
+// waits for.
+func TestATagPushedWhileOthersAreDeleted(t *testing.T) {
+	for _, at := range []int{40, 60, 99} {
+		r, tags := images(t, 100, 8)
+		var once sync.Once
+		promoted := r.before.Repositories["app"].Tags[tags[at]]
+		r.registry.After(func(c call.Call) {
+			if c.Op == call.DeleteManifest {
+				once.Do(func() {
+					r.registry.Edit(func(w *world.World) { w.Repository("app").Tags["v1.0"] = promoted })
+					_ = r.clock.Sleep(context.Background(), 16*time.Second)
+				})
+			}
+		})
+		result := r.apply(t)
+		if o := outcome(t, r, result, tags[at]); o.Status != journal.Changed || !strings.Contains(o.Error, `"v1.0"`) {
+			t.Errorf("%s: %s (%s)", tags[at], o.Status, o.Error)
+		}
+		if left := r.registry.World().Repositories["app"]; left.Manifests[promoted] == nil || left.Tags["v1.0"] != promoted {
+			t.Error("the promoted image is gone")
+		}
+		if n := r.registry.Counts()[call.Tags]; n != 2 {
+			t.Errorf("%d listings", n)
+		}
+	}
+}
+
+// A tag of an earlier step was moved to the image of a later one after the
+// survey. However long the look at it takes, the later step, which has looked
+// and found its own tag in place, waits for what the earlier look finds.
+func TestNobodyActsBeforeThoseInFrontHaveLooked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, tags := images(t, 12, 12)
+		first, later := tags[2], tags[9]
+		looks := 0
+		var mu sync.Mutex
+		r.registry.Before(func(c call.Call) {
+			if c.Op != call.Head || c.Reference != first {
+				return
+			}
+			mu.Lock()
+			looks++
+			second := looks == 2
+			mu.Unlock()
+			if second {
+				r.registry.Edit(func(w *world.World) { w.Repository("app").Tags[first] = w.Repository("app").Tags[later] })
+				time.Sleep(time.Minute)
+			}
+		})
+		result := r.apply(t)
+		for _, tag := range []string{first, later} {
+			if o := outcome(t, r, result, tag); o.Status != journal.Changed {
+				t.Errorf("%s: %s (%s)", tag, o.Status, o.Error)
+			}
+		}
+		if result.Counts[journal.Done] != len(tags)-2 {
+			t.Errorf("%v", result.Counts)
+		}
+	})
+}
+
+// Every step looks at its tag right before it acts, whatever the survey saw.
+func TestEveryStepLooksBeforeItActs(t *testing.T) {
+	r, tags := images(t, 40, 8)
+	var once sync.Once
+	moved := tags[5:]
+	r.registry.Before(func(c call.Call) {
+		if c.Op == call.DeleteManifest {
+			once.Do(func() {
+				r.registry.Edit(func(w *world.World) {
+					for _, tag := range moved[20:] {
+						w.Repository("app").Tag(tag, w.Repository("app").Image(world.Image{}))
+					}
+				})
+			})
+		}
+	})
+	result := r.apply(t)
+	for _, tag := range moved[20:] {
+		if o := outcome(t, r, result, tag); o.Status != journal.Changed {
+			t.Errorf("%s: %s (%s)", tag, o.Status, o.Error)
+		}
+	}
+}
+
+// What a registry does wrong when a tag is removed, it does to one image and
+// not to as many as may be under way.
+func TestTheFirstTagGoesAlone(t *testing.T) {
+	synctest.Test(t, theFirstTagGoesAlone)
+}
+
+func theFirstTagGoesAlone(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	app := w.Repository("app")
+	remove := applytest.Remove{}
+	for i := range 30 {
+		image := app.Image(world.Image{})
+		app.Tag(fmt.Sprintf("old-%d", i), image)
+		app.Tag(fmt.Sprintf("kept-%d", i), image)
+		remove["app"] = append(remove["app"], fmt.Sprintf("old-%d", i))
+	}
+	r := newRig(t, w, remove, memory.Options{})
+	r.concurrency = 16
+	r.registry.After(func(c call.Call) {
+		if c.Op != call.Untag {
+			return
+		}
+		time.Sleep(time.Second)
+		digest := r.before.Repositories["app"].Tags[c.Reference]
+		r.registry.Edit(func(w *world.World) {
+			delete(w.Repository("app").Manifests, digest)
+			delete(w.Repository("app").Tags, strings.Replace(c.Reference, "old", "kept", 1))
+		})
+	})
+	result := r.apply(t)
+	if n := r.registry.Counts()[call.Untag]; n != 1 {
+		t.Errorf("%d tags were removed from a registry that takes manifests along", n)
+	}
+	if result.Counts[journal.Failed] != 1 || result.Counts[journal.Refused] != 29 || result.Damaged {
+		t.Errorf("%v, damaged: %v", result.Counts, result.Damaged)
+	}
+	r.expected = world.Expectation{Removed: map[world.Ref]bool{{Repository: "app", Tag: "old-0"}: true}}
+	r.check(t, "after", false)
+}
+
+// What has not acted does not act any more once the repository is given up, the
+// journal is broken or somebody stops the run, though it has looked already.
+func TestWhatHasNotActedStops(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault   fault.Fault
+		failure applytest.Failure
+		stops   bool
+		status  journal.Status // of the others; "": none
+	}{
+		"given up": {fault: fault.Fault{Op: call.DeleteManifest, Nth: 1, Kind: fault.Refuse, Err: registry.ErrDenied}, status: journal.Refused},
+		"broken":   {failure: applytest.Failure{Write: applytest.Record, Nth: 1, Way: applytest.Lost}},
+		"stopped":  {stops: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r, _ := images(t, 12, 12)
+				r.state = applytest.NewState(c.failure)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				first := string(r.plan.Steps[0].Digest)
+				r.registry.Before(func(c call.Call) {
+					if c.Op == call.Manifest && c.Reference != first {
+						time.Sleep(time.Minute)
+					}
+				})
+				r.registry.After(func(done call.Call) {
+					if c.stops && done.Op == call.DeleteManifest {
+						cancel()
+					}
+				})
+				req := r.request()
+				r.faulty(&req, c.fault)
+				result, err := applytest.Run(ctx, req)
+				if (err != nil) != (c.failure.Write != "") {
+					t.Errorf("error: %v", err)
+				}
+				if n := r.registry.Counts()[call.DeleteManifest]; n > 1 {
+					t.Errorf("%d deletions", n)
+				}
+				for _, o := range result.Outcomes[1:] {
+					if o.Status != c.status {
+						t.Errorf("step %d is %s (%s)", o.Seq, o.Status, o.Error)
+					}
+				}
+				r.check(t, "after", true)
+			})
+		})
+	}
+}
+
+// Only as many steps are under way as the registry answers requests, however
+// many the user allows.
+func TestStepsFollowThePaceOfTheRegistry(t *testing.T) {
+	r, _ := images(t, 60, 64)
+	req := r.request()
+	given := req.Registries[r.info.Name]
+	given.Places = func() int { return 2 }
+	req.Registries[r.info.Name] = given
+	var deletes, most atomic.Int32
+	r.registry.Before(func(c call.Call) {
+		if c.Op == call.DeleteManifest {
+			now := deletes.Add(1)
+			for seen := most.Load(); now > seen && !most.CompareAndSwap(seen, now); seen = most.Load() {
+			}
+		}
+	})
+	r.registry.After(func(c call.Call) {
+		if c.Op == call.DeleteManifest {
+			deletes.Add(-1)
+		}
+	})
+	result, err := applytest.Run(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allDone(t, result)
+	if most.Load() > 4 {
+		t.Errorf("%d deletions at once", most.Load())
+	}
+}
