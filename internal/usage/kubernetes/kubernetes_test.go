@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -199,12 +200,12 @@ func TestABusyServerIsAskedAgain(t *testing.T) {
 		},
 	} {
 		for _, times := range []int{2, 1000} {
-			left := times
+			var left atomic.Int64 // requests come on connections of their own
+			left.Store(int64(times))
 			f := behind(t, startCluster(t, nil), func(w http.ResponseWriter, r *http.Request) bool {
-				if r.URL.Path != "/api/v1/pods" || left == 0 {
+				if r.URL.Path != "/api/v1/pods" || left.Add(-1) < 0 {
 					return false
 				}
-				left--
 				spoil(w, r)
 				return true
 			})
