@@ -81,7 +81,7 @@ const pastBound = 1.2
 func (t *Throttle) answered(class string, start, now time.Time) {
 	t.pace.meter.answered(now)
 	t.pace.answered++
-	late, known := t.strain.late(class, start, now)
+	late, known := t.strain.late(class, t.inFlight, start, now)
 	if t.look != nil {
 		t.looked(late, known, start, now)
 		return

@@ -9,6 +9,7 @@ type look struct {
 	from        time.Time
 	pace        float64 // that was thought right
 	slow, quick int
+	row         int // quick answers since the last slow one, to what was sent alone
 }
 
 const (
@@ -18,6 +19,10 @@ const (
 	lookAfter = 250 * time.Millisecond
 	// lookAt is the least number of answers that are looked at.
 	lookAt = 3
+	// atOnce is how many quick answers in a row end a look before its time: then
+	// slowing down was right, and there is nothing more to find out. That it was
+	// of no use is only said in the end.
+	atOnce = 8
 )
 
 func (t *Throttle) startLook(now time.Time) {
@@ -37,13 +42,19 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 			l.quick++
 		}
 	}
-	if now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt {
+	if known && !start.Before(l.from) {
+		if l.row++; late {
+			l.row = 0
+		}
+	}
+	if l.row < atOnce && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt) {
 		return
 	}
+	helped := l.row >= atOnce || l.quick >= l.slow
 	t.look = nil
 	t.strain.forget()
 	t.cut = now
-	if l.quick >= l.slow {
+	if helped {
 		t.pace.lower(l.pace, now)
 		t.window.fit(l.pace * t.strain.room().Seconds())
 		t.series = -1

@@ -35,6 +35,11 @@ const (
 	// quickEnough is no strain.
 	slack       = time.Millisecond
 	quickEnough = 4 * time.Millisecond
+	// A registry that answers busyRate a second keeps the processors busy, often
+	// its client's too: then an answer waits for them, and is quick within
+	// quickWhenBusy. That much holds for as many a second as there are.
+	busyRate      = 2000.0
+	quickWhenBusy = 12 * time.Millisecond
 	// enough is the least number of answers in a row that tell anything.
 	enough = 8
 )
@@ -54,9 +59,10 @@ func (s *strain) tolerate(now time.Time) {
 	s.tolerance, s.tolerated = min(mostTolerance, 2*s.tolerance), now
 }
 
-// late says whether an answer took clearly longer than it could; known is
-// false for answers that cannot be compared with others.
-func (s *strain) late(class string, start, now time.Time) (late, known bool) {
+// late says whether an answer took clearly longer than it could while so many
+// were in flight; known is false for answers that cannot be compared with
+// others.
+func (s *strain) late(class string, inFlight int, start, now time.Time) (late, known bool) {
 	if class == "" {
 		return false, false
 	}
@@ -70,7 +76,19 @@ func (s *strain) late(class string, start, now time.Time) (late, known bool) {
 	}
 	took := now.Sub(start)
 	could := e.could(took, now)
-	return float64(took) > s.tolerance*float64(max(quickEnough, could+could/2+slack)), true
+	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+slack)), true
+}
+
+// quickFor is how long an answer may take without being late, whatever others
+// took: when so many in flight take that long, that many are answered a second.
+// What could be answered in milliseconds may not take three times as long.
+func quickFor(inFlight int, took, could time.Duration) time.Duration {
+	busy := float64(inFlight) / took.Seconds() / busyRate
+	quick := min(quickWhenBusy, time.Duration(busy*float64(quickWhenBusy)))
+	if could >= quickEnough/2 {
+		quick = min(quick, 2*could)
+	}
+	return max(quickEnough, quick)
 }
 
 // answered takes in one answer; what was sent before cut tells nothing new.
