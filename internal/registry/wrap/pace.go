@@ -32,7 +32,7 @@ const (
 	paceRaise  = 1.03
 	paceUsed   = 0.8
 	leastHold  = 50 * time.Millisecond
-	mostHold   = 8 * time.Second
+	mostHold   = 12 * time.Second
 	sameCrowd  = 250 * time.Millisecond
 
 	// A rate outside of these, as parts of the last one that was too much,

@@ -224,7 +224,7 @@ func TestThePaceFollowsARegistryThatRecovers(t *testing.T) {
 			defer m.mu.Unlock()
 			m.knee = 0
 		})
-		load(t, throttle, m, 90*time.Second)
+		load(t, throttle, m, 120*time.Second)
 		if limit, bounded := throttle.pace.perSecond(); bounded || m.top != defaultConcurrency {
 			t.Errorf("still %.0f a second, %d in flight", limit, m.top)
 		}
