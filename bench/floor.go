@@ -16,25 +16,29 @@ import (
 
 // floor is the least that a client must send to know the age of every tag:
 // the tag list, one manifest per tag, one config per distinct image; or, when
-// it remembers manifests and configs, one HEAD per tag.
+// it remembers manifests and configs, one HEAD per tag. Where the registry tells
+// who refers to an image, that is asked once for each, because nothing may go
+// before its attachments are known.
 type floor struct {
 	base       string
 	repository string // the only one; "": those of the catalog
 	client     *http.Client
 	concurrent int
 	warm       bool
+	referrers  bool
 }
 
 func floorCommand(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("floor", flag.ExitOnError)
 	concurrent := flags.Int("concurrency", 64, "requests in flight")
 	warm := flags.Bool("warm", false, "one HEAD per tag and nothing else")
+	referrers := flags.Bool("referrers", false, "ask who refers to each image, too")
 	repository := flags.String("repository", "", "the only one to look at; \"\": those of the catalog")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	f := newFloor(flags.Arg(0), *concurrent, *warm)
-	f.repository = *repository
+	f.repository, f.referrers = *repository, *referrers
 	began := time.Now()
 	requests, err := f.run(ctx)
 	fmt.Printf("%d requests in %s\n", requests, time.Since(began).Round(time.Millisecond))
@@ -88,7 +92,7 @@ func (f *floor) run(ctx context.Context) (requests int64, err error) {
 	}
 	names := make(chan string)
 	var listers sync.WaitGroup
-	for range f.concurrent / 4 {
+	for range max(1, f.concurrent/4) {
 		listers.Go(func() {
 			for repository := range names {
 				tags, n, e := f.names(ctx, "/v2/"+repository+"/tags/list?n=1000", "tags")
@@ -111,21 +115,24 @@ func (f *floor) run(ctx context.Context) (requests int64, err error) {
 
 // tag asks about one tag.
 func (f *floor) tag(ctx context.Context, repository, tag string, first func(oci.Digest) bool) (int64, error) {
-	path := "/v2/" + repository + "/manifests/" + tag
+	method, n := http.MethodGet, int64(1)
 	if f.warm {
-		_, _, err := f.request(ctx, http.MethodHead, path)
-		return 1, err
+		method = http.MethodHead
 	}
-	_, body, err := f.request(ctx, http.MethodGet, path)
-	if err != nil {
-		return 1, err
+	header, body, err := f.request(ctx, method, "/v2/"+repository+"/manifests/"+tag)
+	if digest := oci.Digest(header.Get("Docker-Content-Digest")); err == nil && f.referrers && first(digest) {
+		_, _, err = f.request(ctx, http.MethodGet, "/v2/"+repository+"/referrers/"+string(digest))
+		n++
+	}
+	if f.warm || err != nil {
+		return n, err
 	}
 	manifest, err := oci.DecodeManifest(oci.MediaTypeImage, body)
 	if err != nil || manifest.Config == nil || !first(manifest.Config.Digest) {
-		return 1, err
+		return n, err
 	}
 	_, _, err = f.request(ctx, http.MethodGet, "/v2/"+repository+"/blobs/"+string(manifest.Config.Digest))
-	return 2, err
+	return n + 1, err
 }
 
 func (f *floor) names(ctx context.Context, path, key string) (names []string, requests int64, err error) {

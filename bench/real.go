@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -73,7 +74,15 @@ func realOnce(ctx context.Context, dir, kind string, tags, runs int, contestants
 	if err := push(ctx, registry.host, application, shape); err != nil {
 		return fmt.Errorf("push: %w", err)
 	}
-	results, err := contest(ctx, target{host: registry.host}, contestants, runs, 5*time.Minute)
+	all := slices.Clone(contestants)
+	if kind == "olareg" || kind == "zot" { // which have the referrers API
+		for i, c := range all {
+			if at := slices.Index(c.args, "floor"); at >= 0 {
+				all[i].args = slices.Insert(slices.Clone(c.args), at+1, "-referrers")
+			}
+		}
+	}
+	results, err := contest(ctx, target{host: registry.host}, all, runs, 5*time.Minute)
 	if err != nil {
 		return err
 	}
