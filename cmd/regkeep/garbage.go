@@ -9,9 +9,10 @@ import (
 
 const (
 	// leastGrowth is how much the heap may grow, in percent, before it is
-	// cleared. Half of Go's own 100: a plan of 135,133 tags in one repository
-	// peaks at 240 MB instead of 310, for 15 % more CPU time.
-	leastGrowth = 45
+	// cleared. Less than Go's own 100: a plan of 135,133 tags in one repository
+	// peaks at 242 MB instead of 336, for 16 % more CPU time (docs/benchmarks.md,
+	// with GOGC=100 beside it).
+	leastGrowth = 40
 	// roomy is how large the heap may become in any case, in bytes. Most plans
 	// hold less, and clearing for the sake of so little took a fifth of their CPU
 	// time, for 17 MB.

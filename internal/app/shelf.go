@@ -35,7 +35,7 @@ type armful struct {
 
 const (
 	// mostShelved is how many bytes of contents lie ready.
-	mostShelved = 16 << 20
+	mostShelved = 8 << 20
 	// besides is what each takes besides its bytes: two entries of maps, its
 	// digest and its type.
 	besides = 256
