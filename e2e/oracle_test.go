@@ -1,5 +1,3 @@
-// Package e2e_test runs the built program on real registries and holds what
-// it did against a second reading of the rules that shares no code with it.
 package e2e_test
 
 import (

@@ -87,9 +87,6 @@ func TestRequestsAreBoundedAndSideBySide(t *testing.T) {
 // Repositories larger than the whole budget are read one after the other, and
 // nobody waits for somebody who waits for him.
 func TestLargeRepositoriesDoNotBlockEachOther(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds 100,000 tags")
-	}
 	r := memory.Load(many(4, 25_000), memory.Options{Rich: true})
 	for _, repo := range collect(t, scanner(t, r, inventory.Options{}), graph) {
 		if len(repo.Tags) != 25_000 || len(repo.Manifests) != 1 {
