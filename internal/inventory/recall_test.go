@@ -46,6 +46,43 @@ func TestWhatIsAtHandIsLookedUpAndNotFetched(t *testing.T) {
 	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Head: 2, call.Manifest: 1})
 }
 
+// Tags that came while the repository was read were not asked about: none of
+// them is taken for one that is at hand.
+func TestWhatIsListedAgainIsFetched(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	app := w.Repository("app")
+	app.Tag("b", app.Image(world.Image{Created: days(1)}))
+	app.Tag("c", app.Image(world.Image{Created: days(2)}))
+	r := memory.Load(w, memory.Options{})
+	changed := false
+	r.After(func(c call.Call) {
+		if c.Op != call.Tags || changed {
+			return
+		}
+		changed = true
+		r.Edit(func(w *world.World) {
+			app := w.Repository("app")
+			delete(app.Tags, "b")
+			for i, name := range []string{"a", "d", "e"} {
+				app.Tag(name, app.Image(world.Image{Created: days(3 + i)}))
+			}
+		})
+	})
+	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{Recall: func(_ context.Context, _ string, tags []inventory.Tag) []bool {
+		return slices.Repeat([]bool{true}, len(tags))
+	}})
+	repo := only(t, s, configs)
+	heads := 0
+	for _, c := range r.Calls() {
+		if c.Op == call.Head {
+			heads++
+		}
+	}
+	if len(repo.Tags) != 4 || len(repo.Gaps) > 0 || heads != 2 {
+		t.Errorf("%d tags, %d looked up, gaps %v", len(repo.Tags), heads, repo.Gaps)
+	}
+}
+
 // A cache cannot know that something has been deleted, so what an orphan
 // belonged to is looked for in the registry.
 func TestACacheHidesNoOrphans(t *testing.T) {
