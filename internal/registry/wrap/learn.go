@@ -81,6 +81,9 @@ const pastBound = 1.2
 func (t *Throttle) answered(class string, start, now time.Time) {
 	t.pace.meter.answered(now)
 	t.pace.answered++
+	if !t.strain.calm() {
+		t.strain.answers++
+	}
 	late, known := t.strain.late(class, t.inFlight, start, now)
 	if t.look != nil {
 		t.looked(late, known, start, now)
@@ -95,7 +98,9 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 	limit, bounded := t.pace.perSecond()
 	switch room := t.strain.room().Seconds(); {
 	case !bounded:
-		t.window.answered(t.inFlight)
+		if t.window.answered(t.inFlight); !late && t.strain.calm() {
+			t.window.grow(now, t.strain.could())
+		}
 	case limit*room > pastBound*t.window.bound:
 		t.free()
 	default:
@@ -106,13 +111,34 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 	}
 }
 
-// strained slows down a registry that takes long and answers that many a second.
+// strained relieves a registry that takes long and answers that many a second.
+// First it is asked less at once; where that does not help, a look finds out
+// whether it helps to ask less. Where there is a pace, that gets slower.
 func (t *Throttle) strained(rate float64, now time.Time) {
 	asked, bounded := t.pace.perSecond()
-	least := asked / 2
+	switch took := t.strain.took(); {
+	case bounded:
+		t.tooMuch(rate, asked, now)
+	case t.window.helpless(took):
+		t.window.crowded = crowding{}
+		t.slow(rate, paceCut*rate, now)
+		t.series, t.boundless = rate, true
+		t.startLook(now)
+	default:
+		t.window.shrink(inHand*rate*t.strain.room().Seconds(), took, now)
+		t.strain.forget()
+		t.cut = now
+	}
+}
+
+// inHand is how many requests may be in flight, as a multiple of those that a
+// registry has in hand when none waits for another one.
+const inHand = 1.3
+
+// tooMuch slows the pace down after asked turned out to be too much for a
+// registry that answers rate.
+func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	switch {
-	case !bounded:
-		asked, least = t.window.size/t.strain.room().Seconds(), 0
 	case rate > draining*asked:
 		t.strain.forget()
 		return
@@ -121,16 +147,16 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	}
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
-	to := max(least, paceCut*min(rate, asked))
+	to := max(asked/2, paceCut*min(rate, asked))
 	borne := t.pace.gave
 	t.slow(asked, to, now)
 	switch {
-	case t.series == 0 && bounded && asked < sameKnee*borne:
-		// It bore more before.
-		t.series, t.boundless = borne, false
-		t.startLook(now)
 	case t.series == 0:
-		t.series, t.boundless = asked, !bounded
+		t.series, t.boundless = asked, false
+		if asked < sameKnee*borne { // it bore more before
+			t.series = borne
+			t.startLook(now)
+		}
 	case t.series > 0 && to < t.series/2:
 		t.startLook(now)
 	}

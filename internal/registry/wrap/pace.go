@@ -44,16 +44,12 @@ func newPace() *pace {
 	return &pace{limiter: rate.NewLimiter(rate.Inf, 1), hold: leastHold}
 }
 
-// wait is called without the throttle's lock.
-func (p *pace) wait(ctx context.Context) error {
-	if p.limiter.Limit() == rate.Inf {
+// turn waits until limiter lets one more request go, or until ctx ends. It is
+// called without the throttle's lock.
+func turn(ctx context.Context, limiter *rate.Limiter) error {
+	if limiter.Limit() == rate.Inf {
 		return nil
 	}
-	return turn(ctx, p.limiter)
-}
-
-// turn waits until limiter lets one more request go, or until ctx ends.
-func turn(ctx context.Context, limiter *rate.Limiter) error {
 	reserved := limiter.Reserve()
 	delay := reserved.Delay()
 	if delay == 0 {
@@ -111,8 +107,14 @@ func (p *pace) raise(now time.Time, latency time.Duration) bool {
 	if limit > sameAtMost*p.gave {
 		p.hold = min(p.hold, 4*leastHold) // the registry bears more than it did
 	}
-	p.set(limit*min(1.5, 1+(paceRaise-1)*math.Pow(1.5, float64(p.beyond))), now)
+	p.set(limit*beyondRaise(p.beyond), now)
 	return true
+}
+
+// beyondRaise is a step past what was too much before: each is larger than the
+// one before it.
+func beyondRaise(steps int) float64 {
+	return min(1.5, 1+(paceRaise-1)*math.Pow(1.5, float64(steps)))
 }
 
 // shown is what was answered a second of late: no more than was let through,

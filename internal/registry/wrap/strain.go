@@ -10,15 +10,17 @@ import (
 // is at ease, by its latency. A queue at the registry holds up every request
 // for as long as too much is asked; the noise of this machine and the network
 // holds up some requests, or all for a moment. So a registry is strained when
-// for a whole round trip, and no less than a moment, most answers took longer
-// than they could.
+// for a whole round trip, and no less than a moment, two of three answers took
+// longer than they could.
 type strain struct {
 	classes map[string]*ease
 
-	since       time.Time // when the first of the slow answers came; zero: none to count from
-	slow, quick int       // answers since then, without the first
-	last        time.Time // when the last answer came
-	after       time.Time // what was sent before tells nothing
+	since       time.Time     // when the first of the slow answers came; zero: none to count from
+	slow, quick int           // answers since then, without the first
+	waited      time.Duration // for these
+	answers     int           // since then, also those that cannot be compared
+	last        time.Time     // when the last answer came
+	after       time.Time     // what was sent before tells nothing
 
 	tolerance float64 // how many times slower than elsewhere an answer is still quick
 	tolerated time.Time
@@ -31,17 +33,18 @@ const (
 	// crowd is how many requests in flight make it as long again: they
 	// compete for this machine, too.
 	crowd = 16
-	// slack keeps noise from looking like strain, and what is answered within
-	// quickEnough is no strain.
+	// slack, and no more than an eighth of the latency, keeps noise from looking
+	// like strain, and what is answered within quickEnough is no strain.
 	slack       = time.Millisecond
 	quickEnough = 4 * time.Millisecond
 	// A registry that answers busyRate a second keeps the processors busy, often
 	// its client's too: then an answer waits for them, and is quick within
 	// quickWhenBusy. That much holds for as many a second as there are.
-	busyRate      = 2000.0
+	busyRate      = 600.0
 	quickWhenBusy = 12 * time.Millisecond
-	// enough is the least number of answers in a row that tell anything.
-	enough = 8
+	// enough is the least number of answers that tell anything: some that take
+	// long come one after the other wherever answers take their time.
+	enough = 16
 )
 
 // A registry that stays slow when hardly anything is asked is not slow because
@@ -76,7 +79,7 @@ func (s *strain) late(class string, inFlight int, start, now time.Time) (late, k
 	}
 	took := now.Sub(start)
 	could := e.could(took, now)
-	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+slack)), true
+	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
 }
 
 // quickFor is how long an answer may take without being late, whatever others
@@ -104,6 +107,7 @@ func (s *strain) answered(late bool, inFlight int, start, now, cut time.Time) (r
 		}
 		return 0, false
 	}
+	s.waited += now.Sub(start)
 	if late {
 		s.slow++
 	} else if s.quick++; s.quick > s.slow {
@@ -111,17 +115,18 @@ func (s *strain) answered(late bool, inFlight int, start, now, cut time.Time) (r
 		return 0, false
 	}
 	lasted := now.Sub(s.since)
-	if lasted < aMoment+aMoment*time.Duration(inFlight)/crowd || s.slow < enough || start.Before(s.since) {
+	if lasted < aMoment+aMoment*time.Duration(inFlight)/crowd || s.slow < enough || s.slow < 2*s.quick || start.Before(s.since) {
 		return 0, false
 	}
-	return float64(s.slow+s.quick) / lasted.Seconds(), true
+	return float64(s.answers) / lasted.Seconds(), true
 }
 
-// silence begins anew where nothing at all was answered for a while, but much
-// before: what is asked too much goes on answering, so something stood still.
+// silence begins anew where nothing at all was answered for longer than one
+// answer takes, but much before: what is asked too much goes on answering, so
+// something stood still.
 func (s *strain) silence(now time.Time) {
 	silent := now.Sub(s.last)
-	if known := s.slow + s.quick; known > 0 && silent > aMoment && silent > 8*s.last.Sub(s.since)/time.Duration(known) {
+	if known := s.slow + s.quick; known > 0 && silent > aMoment+3*s.took()/2 && silent > 8*s.last.Sub(s.since)/time.Duration(known) {
 		s.forget()
 		s.after = now
 	}
@@ -142,7 +147,12 @@ func (s *strain) room() time.Duration {
 func (s *strain) calm() bool { return s.since.IsZero() }
 
 // forget begins anew: what follows is judged on its own.
-func (s *strain) forget() { s.since, s.slow, s.quick = time.Time{}, 0, 0 }
+func (s *strain) forget() {
+	s.since, s.slow, s.quick, s.waited, s.answers = time.Time{}, 0, 0, 0, 0
+}
+
+// took is how long an answer took since the registry has been slow.
+func (s *strain) took() time.Duration { return s.waited / time.Duration(max(1, s.slow+s.quick)) }
 
 // could is the longest time that any kind of request takes at ease.
 func (s *strain) could() time.Duration {

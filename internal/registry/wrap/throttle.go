@@ -18,8 +18,9 @@ const (
 
 // Throttle finds out how many requests a registry can answer at once and how
 // many a second: it starts low, grows while latency holds, and backs off on
-// 429, 5xx and strain. Where the registry names a time to come back, everything
-// waits for it.
+// 429, 5xx and strain. On strain fewer are in flight at first, and only where
+// that does not help fewer are sent. Where the registry names a time to come
+// back, everything waits for it.
 type Throttle struct {
 	next  http.RoundTripper
 	limit *rate.Limiter // what the user allows
@@ -159,7 +160,7 @@ func (t *Throttle) wait(ctx context.Context) error {
 		if err := pause(ctx, time.Until(t.opens())); err != nil {
 			return err
 		}
-		if err := t.pace.wait(ctx); err != nil {
+		if err := turn(ctx, t.pace.limiter); err != nil {
 			return err
 		}
 		if time.Until(t.opens()) <= 0 { // else it closed meanwhile, and all begin again one by one

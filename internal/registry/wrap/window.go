@@ -1,26 +1,124 @@
 package wrap
 
+import (
+	"math"
+	"time"
+)
+
 // window is how many requests may be in flight. It doubles per round trip
-// until it reaches its bound or something gives; from then on the pace says how
-// many are sent, and the window leaves room for three times as many as are in flight
-// at that pace when the registry is at ease.
+// until it reaches its bound or something gives.
+//
+// A registry that has more in hand than it can work on answers as many a second
+// when less is asked at once: what is left out only waited. Then the window finds
+// out how many that are. It shrinks to what the registry had in hand, and grows
+// again in steps, the more rarely the more often the same size was too much.
+//
+// Where there is a pace, that says how many are sent, and the window leaves room
+// for three times as many as are in flight at that pace when the registry is at
+// ease.
 type window struct {
 	size, bound float64
 	probing     bool // nothing has given yet
+
+	gave   float64 // the size that was too much last
+	hold   time.Duration
+	beyond int // steps past gave
+
+	since         time.Time // of the last step
+	answers, used int       // since then; those that came while the window was used up
+	before        float64   // the size before the last step; 0: that went down
+	crowded       crowding  // when it shrank last; zero: it has grown since
 }
+
+// crowding is how long answers took when so many were in flight.
+type crowding struct {
+	size float64
+	took time.Duration
+}
+
+const (
+	// shrinkAtLeast is the part of its size to which a window shrinks, or less.
+	shrinkAtLeast = 0.95
+	// tellsMore is the part of a size from which on a smaller window says
+	// whether it helped, and helps where answers take no more than that part of
+	// the time.
+	tellsMore, helps = 0.6, 0.8
+	// whole keeps what is computed from making two places of one.
+	whole = 0.01
+)
 
 func newWindow(bound int) window {
-	return window{size: float64(min(startConcurrency, bound)), bound: float64(bound), probing: true}
+	return window{size: float64(min(startConcurrency, bound)), bound: float64(bound), probing: true, hold: leastHold}
 }
 
-func (w *window) places() int { return max(1, int(w.size)) }
+func (w *window) places() int { return max(1, int(math.Ceil(w.size-whole))) }
 
 // answered grows the window where it was used up: otherwise nothing was
 // learned about more.
 func (w *window) answered(inFlight int) {
-	if w.probing && float64(inFlight) >= w.size-1 {
+	w.answers++
+	if inFlight < w.places()-1 {
+		return
+	}
+	w.used++
+	if w.probing {
 		w.size = min(w.bound, w.size+1)
 	}
+}
+
+// helpless says that answers which took that long did not come sooner for
+// fewer in flight.
+func (w *window) helpless(took time.Duration) bool {
+	return w.size <= 1 || w.crowded.size > 0 && w.size <= tellsMore*w.crowded.size && float64(took) > helps*float64(w.crowded.took)
+}
+
+// shrink makes room for no more than that many, where answers took that long
+// because too many were in flight. After a step upwards it takes the step back.
+func (w *window) shrink(to float64, took time.Duration, now time.Time) {
+	if w.size > sameAtLeast*w.gave && w.size < sameAtMost*w.gave {
+		w.hold = min(mostHold, 4*w.hold)
+	} else {
+		w.hold = leastHold
+	}
+	if w.crowded.size == 0 || w.size <= tellsMore*w.crowded.size {
+		w.crowded = crowding{w.size, took}
+	}
+	switch {
+	case w.before > 0:
+		to = w.before
+	case w.size <= 2:
+		to = 1
+	}
+	gave := w.size
+	w.size = max(1, min(to, shrinkAtLeast*w.size))
+	w.gave, w.beyond = min(gave, 2*w.size), 0
+	w.step(0, now)
+}
+
+// grow makes a step when the size was kept for long enough to be seen at work,
+// and used up.
+func (w *window) grow(now time.Time, latency time.Duration) {
+	hold, kept := w.hold, now.Sub(w.since)
+	if w.size < sameAtLeast*w.gave {
+		hold = leastHold
+	}
+	if w.probing || w.size >= w.bound || kept < max(hold, leastHold+4*latency) || w.answers < enough || 2*w.used < w.answers {
+		return
+	}
+	before := w.size
+	if w.size < w.gave {
+		w.size += max((paceRaise-1)*w.size, (w.gave-w.size)/4)
+	} else {
+		w.beyond++
+		w.size *= beyondRaise(w.beyond)
+	}
+	w.size, w.crowded = min(w.size, w.bound), crowding{}
+	w.step(before, now)
+}
+
+func (w *window) step(before float64, now time.Time) {
+	w.probing = false
+	w.before, w.since, w.answers, w.used = before, now, 0, 0
 }
 
 // fit follows a pace of that many in flight on average; 0: not known.

@@ -1,0 +1,128 @@
+package wrap
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// busy is a registry that computes its answers, so many at a time: whoever
+// comes while all of its processors are busy waits. How long it computes is
+// distributed log-normally around mean, with a deviation of spread times that
+// beyond least.
+type busy struct {
+	processors  int
+	mean, least time.Duration
+	spread      float64
+	network     time.Duration
+	stalls      time.Duration // of the client, ten times a second: answers come when they end
+
+	mu       sync.Mutex
+	random   *rand.Rand
+	free     []time.Time
+	begun    time.Time
+	early    int // answers in the first three seconds
+	late     int // after ten
+	inFlight int
+	most     int // after ten
+}
+
+func (b *busy) RoundTrip(req *http.Request) (*http.Response, error) {
+	if err := pause(req.Context(), b.take(time.Now())); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.inFlight--
+	switch at := time.Since(b.begun); {
+	case at < 3*time.Second:
+		b.early++
+	case at >= 10*time.Second:
+		b.late++
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+}
+
+func (b *busy) take(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.free == nil {
+		b.random, b.free, b.begun = rand.New(rand.NewPCG(1, 2)), make([]time.Time, b.processors), now
+	}
+	if b.inFlight++; now.Sub(b.begun) >= 10*time.Second {
+		b.most = max(b.most, b.inFlight)
+	}
+	next := 0
+	for i, free := range b.free {
+		if free.Before(b.free[next]) {
+			next = i
+		}
+	}
+	variance := math.Log(1 + b.spread*b.spread)
+	more := float64(b.mean-b.least) * math.Exp(math.Sqrt(variance)*b.random.NormFloat64()-variance/2)
+	b.free[next] = maxTime(now, b.free[next]).Add(b.least + time.Duration(more))
+	took := b.free[next].Sub(now) + b.network
+	if b.stalls > 0 {
+		period, at := time.Second/10, now.Add(took)
+		if into := time.Duration(at.UnixNano()) % period; into < b.stalls {
+			took += b.stalls - into
+		}
+	}
+	return took
+}
+
+// capacity is how many it answers a second when it never waits for a question.
+func (b *busy) capacity() float64 {
+	return min(float64(b.processors)/b.mean.Seconds(), defaultConcurrency/(b.mean+b.network).Seconds())
+}
+
+// A registry whose processors are the limit is used up from the first second
+// and for as long as it takes, and not by asking it for more than it has in hand.
+func TestABusyRegistryIsUsedUp(t *testing.T) {
+	const ms = time.Millisecond
+	for _, c := range []struct {
+		registry *busy
+		used     float64 // part of its capacity, at least
+		most     int     // in flight, at most
+	}{
+		{&busy{processors: 1, mean: 4 * ms, least: ms, spread: 1}, 0.9, 3},
+		{&busy{processors: 2, mean: 3 * ms, least: ms, spread: 0.5}, 0.9, 10},
+		{&busy{processors: 2, mean: 3 * ms, least: ms, spread: 1, stalls: 8 * ms}, 0.85, 10},
+		{&busy{processors: 2, mean: 5 * ms, least: 4 * ms, spread: 0.3, stalls: 8 * ms}, 0.9, 5},
+		{&busy{processors: 2, mean: ms, least: ms / 3, spread: 1, stalls: 8 * ms}, 0.9, 32},
+		{&busy{processors: 2, mean: ms / 2, least: ms / 10, spread: 1}, 0.95, defaultConcurrency},
+		{&busy{processors: 2, mean: ms / 5, least: ms / 10, spread: 1, network: 5 * ms, stalls: 8 * ms}, 0.9, defaultConcurrency},
+		{&busy{processors: 4, mean: 10 * ms, least: 2 * ms, spread: 1, network: 20 * ms}, 0.7, 20},
+		{&busy{processors: 16, mean: 20 * ms, least: 10 * ms, spread: 2, network: 5 * ms}, 0.85, 40},
+	} {
+		b := c.registry
+		t.Run(fmt.Sprintf("%d for %v+%v", b.processors, b.mean, b.network), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				throttle := NewThrottle(b, 0, 0)
+				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+				defer cancel()
+				var workers sync.WaitGroup
+				for range defaultConcurrency {
+					workers.Go(func() {
+						for ctx.Err() == nil {
+							req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
+							_, _ = throttle.RoundTrip(req)
+						}
+					})
+				}
+				workers.Wait()
+				early, late := float64(b.early)/3/b.capacity(), float64(b.late)/20/b.capacity()
+				t.Logf("used to %.0f %%, then %.0f %%, by at most %d at once", 100*early, 100*late, b.most)
+				if early < c.used || late < c.used || b.most > c.most {
+					t.Errorf("used to %.0f %%, then %.0f %% (want %.0f %%), by %d at once (want %d)", 100*early, 100*late, 100*c.used, b.most, c.most)
+				}
+			})
+		})
+	}
+}
