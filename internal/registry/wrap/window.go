@@ -37,8 +37,10 @@ type crowding struct {
 }
 
 const (
-	// shrinkAtLeast is the part of its size to which a window shrinks, or less.
-	shrinkAtLeast = 0.95
+	// shrinkAtLeast and shrinkAtMost are the parts of its size to which a window
+	// shrinks: what holds this machine up looks like strain and shows no rate, so
+	// one such sign halves it.
+	shrinkAtLeast, shrinkAtMost = 0.95, 0.5
 	// tellsMore is the part of a size from which on a smaller window says
 	// whether it helped, and helps where answers take no more than that part of
 	// the time.
@@ -90,7 +92,7 @@ func (w *window) shrink(to float64, took time.Duration, now time.Time) {
 		to = 1
 	}
 	gave := w.size
-	w.size = max(1, min(to, shrinkAtLeast*w.size))
+	w.size = max(1, min(max(to, shrinkAtMost*w.size), shrinkAtLeast*w.size))
 	w.gave, w.beyond = min(gave, 2*w.size), 0
 	w.step(0, now)
 }
