@@ -6,7 +6,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -126,4 +128,32 @@ func TestABusyRegistryIsUsedUp(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A registry that answers thousands a second from processors that it keeps busy
+// is asked for all of that from the first second, though its answers wait: a
+// plan of a few thousand tags takes no longer than that.
+func TestAShortQueueIsUsedUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{latency: 400 * time.Microsecond, jitter: 2 * time.Millisecond, knee: 2500, past: "queue", stalls: 8 * time.Millisecond}
+		throttle := NewThrottle(m, 0, 0)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		var workers sync.WaitGroup
+		var answered atomic.Int64
+		for range defaultConcurrency {
+			workers.Go(func() {
+				for ctx.Err() == nil {
+					req := httptest.NewRequestWithContext(ctx, http.MethodHead, "http://example.com/v2/app/manifests/v1", nil)
+					if _, err := throttle.RoundTrip(req); err == nil {
+						answered.Add(1)
+					}
+				}
+			})
+		}
+		workers.Wait()
+		if got, want := float64(answered.Load()), 2*0.8*m.knee; got < want {
+			t.Errorf("%.0f answers in two seconds, want %.0f", got, want)
+		}
+	})
 }

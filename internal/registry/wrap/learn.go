@@ -120,7 +120,6 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	case bounded:
 		t.tooMuch(rate, asked, now)
 	case t.window.helpless(took):
-		t.window.crowded = crowding{}
 		t.slow(rate, paceCut*rate, now)
 		t.series, t.boundless = rate, true
 		t.startLook(now)

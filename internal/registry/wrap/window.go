@@ -85,14 +85,15 @@ func (w *window) shrink(to float64, took time.Duration, now time.Time) {
 	if w.crowded.size == 0 || w.size <= tellsMore*w.crowded.size {
 		w.crowded = crowding{w.size, took}
 	}
+	gave := w.size
 	switch {
 	case w.before > 0:
-		to = w.before
+		w.size = w.before
 	case w.size <= 2:
-		to = 1
+		w.size = 1
+	default:
+		w.size = max(1, min(max(to, shrinkAtMost*w.size), shrinkAtLeast*w.size))
 	}
-	gave := w.size
-	w.size = max(1, min(max(to, shrinkAtMost*w.size), shrinkAtLeast*w.size))
 	w.gave, w.beyond = min(gave, 2*w.size), 0
 	w.step(0, now)
 }
@@ -118,6 +119,8 @@ func (w *window) grow(now time.Time, latency time.Duration) {
 	w.step(before, now)
 }
 
+// step begins to count for a size that came after before, or down to which the
+// window shrank (0).
 func (w *window) step(before float64, now time.Time) {
 	w.probing = false
 	w.before, w.since, w.answers, w.used = before, now, 0, 0
@@ -126,6 +129,7 @@ func (w *window) step(before float64, now time.Time) {
 // fit follows a pace of that many in flight on average; 0: not known.
 func (w *window) fit(inFlight float64) {
 	w.probing = false
+	w.before, w.crowded = 0, crowding{}
 	if inFlight > 0 {
 		w.size = max(1, min(w.bound, 3*inFlight+1))
 	}
