@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -72,12 +70,11 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 		opts.Partial = opts.Partial || !s.all
 	}
 	header := plan.Header{
-		Type: "plan", Version: plan.Version, Kind: "remove",
+		Type: "plan", Version: plan.Version, Kind: "remove", ID: plan.NewID(created),
 		Created: created, Now: now, Expires: created.Add(a.planMaxAge()),
 		Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(), Archive: archivedAt,
 		Registries: session.infos(), Evidence: planEvidence(evidence),
 	}
-	header.ID = planID(header, chosen)
 
 	return a.write(header, opts, func(builder *plan.Builder) (written, error) {
 		builder.Warn(request.Policy.Warnings()...)
@@ -172,19 +169,6 @@ func decide(ctx context.Context, scanner *inventory.Scanner, rules rules, eviden
 // first repository comes, or when there is none.
 func told(builder *plan.Builder, gaps func() []inventory.Gap) func() {
 	return sync.OnceFunc(func() { builder.Gaps(gaps()...) })
-}
-
-// planID names a plan by what went into it.
-func planID(header plan.Header, chosen []selection) string {
-	sum := sha256.New()
-	fmt.Fprintln(sum, header.Kind, header.Created.Format(time.RFC3339), header.Now.Format(time.RFC3339Nano), header.PolicyHash, header.Run)
-	for _, info := range header.Registries {
-		fmt.Fprintln(sum, info.Name, info.URL)
-	}
-	for _, s := range chosen {
-		fmt.Fprintln(sum, s.scope())
-	}
-	return header.Created.Format("20060102-150405-") + hex.EncodeToString(sum.Sum(nil))[:6]
 }
 
 func planEvidence(evidence *usage.Evidence) []plan.Evidence {

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
 	"github.com/regkeep/regkeep/internal/store"
 )
 
@@ -15,5 +18,21 @@ func TestOnlyListedTagsAreRecalled(t *testing.T) {
 	listed, here := stillListed(pointers, tags)
 	if len(listed) != 2 || listed[0].Tag != "b" || listed[1].Digest != "4" || !slices.Equal(here, []bool{true, false, true}) {
 		t.Errorf("%v, %v", listed, here)
+	}
+}
+
+// Two plans of one second may be of different registries, and somebody may have
+// read the first.
+func TestPlansOfOneSecondKeepTheirNames(t *testing.T) {
+	h := newHousehold(t, func(t testing.TB) *server.Server { return live.Distribution(t, server.Options{}) }, true)
+	a := h.app(t)
+	first, second := h.plan(t, a), h.plan(t, a)
+	if first.Header.ID == second.Header.ID {
+		t.Errorf("both are plan %s", first.Header.ID)
+	}
+	for _, made := range []*plan.Stored{first, second} {
+		if again, err := a.LoadPlan(made.Header.ID); err != nil || again.Summary.Hash != made.Summary.Hash {
+			t.Errorf("plan %s: another plan is kept by its name: %v", made.Header.ID, err)
+		}
 	}
 }

@@ -55,11 +55,10 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string
 		return nil, err
 	}
 	header := plan.Header{
-		Type: "plan", Version: plan.Version, Kind: "remove",
+		Type: "plan", Version: plan.Version, Kind: "remove", ID: plan.NewID(created),
 		Created: created, Now: created, Expires: created.Add(a.planMaxAge()),
 		Tool: a.opts.Tool, Archive: archivedAt, Registries: session.infos(), Evidence: planEvidence(evidence),
 	}
-	header.ID = planID(header, chosen)
 	return a.write(header, plan.Options{Now: created, Partial: true, Archived: archivedAt != ""}, func(builder *plan.Builder) (written, error) {
 		if evidence != nil {
 			builder.Warn(doubts(session, inspection.rules, evidence)...)

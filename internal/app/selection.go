@@ -70,11 +70,3 @@ func (s selection) repositories() []string {
 	}
 	return s.exact
 }
-
-// scope is the selection as plan and messages name it.
-func (s selection) scope() string {
-	if s.all {
-		return s.target.Name
-	}
-	return s.target.Name + "/" + s.match.String()
-}

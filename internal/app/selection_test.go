@@ -43,7 +43,7 @@ func TestPatternsNeedTheCatalog(t *testing.T) {
 
 func TestTheWholeRegistryIncludesItsParts(t *testing.T) {
 	s := chosen(t, "r.example.com/shop/cart", "r.example.com")[0]
-	if s.matches() != nil || s.repositories() != nil || s.scope() != "r.example.com" {
+	if s.matches() != nil || s.repositories() != nil || s.target.Name != "r.example.com" {
 		t.Errorf("%+v", s)
 	}
 }
@@ -53,7 +53,7 @@ func TestTheOrderOfTargetsChangesNothing(t *testing.T) {
 	b := chosen(t, "prod", "b.example.com", "a.example.com/x/*", "prod")
 	names := func(all []selection) (names []string) {
 		for _, s := range all {
-			names = append(names, s.scope())
+			names = append(names, s.target.Name+"/"+s.match.String())
 		}
 		return names
 	}

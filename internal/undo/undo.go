@@ -110,7 +110,7 @@ var ErrNothing = errors.New("the run removed nothing like that")
 func Build(ctx context.Context, req Request, out Output) (plan.Header, error) {
 	header := plan.Header{
 		Type: "plan", Version: plan.Version, Kind: "restore", Run: req.Run.ID, Created: req.Now, Now: req.Now,
-		ID: "undo-" + req.Run.ID + "-" + req.Now.UTC().Format("20060102T150405Z"), Expires: req.Now.Add(24 * time.Hour),
+		ID: "undo-" + req.Run.ID + "-" + plan.NewID(req.Now), Expires: req.Now.Add(24 * time.Hour),
 		Tool: req.Tool, Archive: req.Place, Registries: req.Registries, Evidence: []plan.Evidence{},
 	}
 	if err := out.Line(&header); err != nil {
