@@ -118,9 +118,11 @@ func clearUnfinished(plans string, names []os.DirEntry) {
 	}
 }
 
-// compressor packs plans with a memory of one MiB.
+// compressor packs plans with a memory of a few MiB, while the next lines are
+// written. The fastest level packs them as small as the default one: what they
+// consist of are digests, and text that comes again soon.
 func compressor(w io.Writer) (*zstd.Encoder, error) {
-	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true))
+	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
 }
 
 // spool is a file for the lines of a plan that must wait.
@@ -134,7 +136,7 @@ func newSpool(path string) (*spool, error) {
 	if err != nil {
 		return nil, err
 	}
-	packed, err := zstd.NewWriter(file, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	packed, err := compressor(file)
 	return &spool{file: file, packed: packed}, err
 }
 
