@@ -34,15 +34,16 @@ const (
 // answer is what came of an ask.
 type answer struct {
 	ask
-	manifest  *Manifest
+	manifest  oci.RawManifest
 	head      oci.Digest
 	config    oci.Config
 	referrers []oci.Descriptor
 	err       error
 }
 
-// answer sends the request and takes the body apart. It runs on a worker and
-// touches nothing but its arguments.
+// answer sends the request and takes a config apart; a manifest it leaves to the
+// reading, which knows whether another tag has brought the same. It runs on a
+// worker and touches nothing but its arguments.
 func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) answer {
 	a := answer{ask: q}
 	switch q.op {
@@ -56,10 +57,7 @@ func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) ans
 				break
 			}
 		}
-		var raw oci.RawManifest
-		if raw, a.err = s.reader.Manifest(ctx, repository, reference); a.err == nil {
-			a.manifest = decode(raw)
-		}
+		a.manifest, a.err = s.reader.Manifest(ctx, repository, reference)
 	case askHead, askUnlisted:
 		var found oci.Descriptor
 		found, a.err = s.reader.Head(ctx, repository, tag)

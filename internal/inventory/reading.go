@@ -232,14 +232,14 @@ func (r *reading) takeTag(a answer) {
 		r.need(a.head)
 		r.pointed(tag)
 	default:
-		tag.Digest = r.learn(a.manifest)
+		tag.Digest = r.brought(a.manifest)
 		r.pointed(tag)
 	}
 }
 
 func (r *reading) takeManifest(a answer) {
 	if a.err == nil {
-		r.learn(a.manifest)
+		r.brought(a.manifest)
 		return
 	}
 	if errors.Is(a.err, registry.ErrNotFound) {
@@ -267,6 +267,15 @@ func (r *reading) takeConfig(a answer) {
 	default:
 		r.fail("config", a.err)
 	}
+}
+
+// brought takes a manifest apart that the registry sent, once: many tags may lead
+// to it. It returns the digest, as learn does.
+func (r *reading) brought(raw oci.RawManifest) oci.Digest {
+	if known := r.repo.Manifests[raw.Digest]; known != nil && known.settled() {
+		return known.Digest
+	}
+	return r.learn(decode(raw))
 }
 
 // learn takes a manifest in and asks for what hangs below it. It returns the
