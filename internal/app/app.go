@@ -10,10 +10,13 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/regkeep/regkeep/internal/config"
 	"github.com/regkeep/regkeep/internal/event"
@@ -52,9 +55,10 @@ type App struct {
 	opts Options
 	file *config.File
 
-	opening  sync.Mutex
-	state    *store.Store
-	contents *contents
+	opening   sync.Mutex
+	state     *store.Store
+	contents  *contents
+	recording errgroup.Group // of scans
 }
 
 // New reads the configuration. It opens nothing.
@@ -79,7 +83,9 @@ func New(opts Options) (*App, error) {
 		return nil, &Failure{Kind: Usage, Err: err}
 	}
 	opts.Events = oneAtATime(opts.Events)
-	return &App{opts: opts, file: file}, nil
+	a := &App{opts: opts, file: file}
+	a.recording.SetLimit(mostRecording)
+	return a, nil
 }
 
 // oneAtATime keeps the promise that handlers are given: requests wait and
@@ -106,7 +112,7 @@ func (a *App) Close() error {
 	if a.contents != nil {
 		a.contents.flush()
 	}
-	return a.state.Close()
+	return errors.Join(a.recording.Wait(), a.state.Close())
 }
 
 // cache is what scans need not ask for again.

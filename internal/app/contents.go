@@ -30,6 +30,7 @@ type contents struct {
 	reading bool
 
 	writes  sync.Mutex
+	put     recent
 	fresh   []oci.RawManifest
 	queue   chan []oci.RawManifest // to the writer; nil: none runs
 	written sync.WaitGroup
@@ -120,24 +121,43 @@ func (c *contents) serve(ctx context.Context) {
 	}
 }
 
-// Put implements wrap.Content. It waits when the state is far behind.
+// Put implements wrap.Content. What several tags lead to comes again with each of
+// them and is kept once. Put waits when the state is far behind.
 func (c *contents) Put(_ context.Context, key wrap.ContentKey, mediaType string, body []byte) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
+	if !c.put.add(key.Digest) {
+		return
+	}
 	c.fresh = append(c.fresh, oci.RawManifest{MediaType: mediaType, Digest: key.Digest, Body: body})
-	if len(c.fresh) < together {
+	if len(c.fresh) == together {
+		c.hand()
+	}
+}
+
+// hand gives what was put to the writer.
+func (c *contents) hand() {
+	if len(c.fresh) == 0 {
 		return
 	}
 	if c.queue == nil {
-		c.queue = make(chan []oci.RawManifest, behind)
+		queue := make(chan []oci.RawManifest, behind)
+		c.queue = queue
 		c.written.Go(func() {
-			for some := range c.queue {
+			for some := range queue {
 				c.keep(some)
 			}
 		})
 	}
 	c.queue <- c.fresh
 	c.fresh = nil
+}
+
+// pause lets what was put so far be written while other things are done.
+func (c *contents) pause() {
+	c.writes.Lock()
+	defer c.writes.Unlock()
+	c.hand()
 }
 
 // behind is how many transactions the writer may be behind.
@@ -152,14 +172,32 @@ func (c *contents) keep(some []oci.RawManifest) {
 func (c *contents) flush() {
 	c.writes.Lock()
 	defer c.writes.Unlock()
+	c.hand()
 	if c.queue != nil {
 		close(c.queue)
 		c.queue = nil
 	}
 	c.written.Wait()
-	if len(c.fresh) > 0 {
-		c.keep(c.fresh)
-		c.fresh = nil
-	}
 	c.shelf.wait()
+}
+
+// recent tells what came again from what is new, and remembers mostRecent
+// digests or more, at most twice as many. Its zero value remembers none.
+type recent struct{ young, old map[oci.Digest]struct{} }
+
+const mostRecent = 8192
+
+// add says whether a digest is new, and remembers it.
+func (r *recent) add(digest oci.Digest) bool {
+	if _, known := r.young[digest]; known {
+		return false
+	}
+	if _, known := r.old[digest]; known {
+		return false
+	}
+	if r.young == nil || len(r.young) == mostRecent {
+		r.young, r.old = map[oci.Digest]struct{}{}, r.young
+	}
+	r.young[digest] = struct{}{}
+	return true
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -48,5 +49,25 @@ func TestContentsOutliveARun(t *testing.T) {
 		if _, _, found := second.Get(t.Context(), key); found {
 			t.Errorf("%v was found", key)
 		}
+	}
+}
+
+// What comes again soon is kept once, and remembering it takes bounded memory.
+func TestRecentRemembersForAWhile(t *testing.T) {
+	var r recent
+	digest := func(n int) oci.Digest { return oci.FromBytes(fmt.Append(nil, n)) }
+	for n := range 5 * mostRecent {
+		if !r.add(digest(n)) {
+			t.Fatalf("%d is not new", n)
+		}
+		if r.add(digest(n)) || n >= mostRecent && r.add(digest(n-mostRecent+1)) {
+			t.Fatalf("what came just before %d was forgotten", n)
+		}
+		if held := len(r.young) + len(r.old); held > 2*mostRecent {
+			t.Fatalf("%d are remembered", held)
+		}
+	}
+	if !r.add(digest(0)) {
+		t.Error("the oldest is remembered too")
 	}
 }

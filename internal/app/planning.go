@@ -124,6 +124,9 @@ func (a *App) write(header plan.Header, opts plan.Options, fill func(*plan.Build
 	defer m.close()
 	builder := plan.NewBuilder(header, opts, m.output())
 	end, err := fill(builder)
+	if err == nil {
+		err = a.scanned()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +139,17 @@ func (a *App) write(header plan.Header, opts plan.Options, fill func(*plan.Build
 		return nil, err
 	}
 	return outline.Stored(text), verdictOf(outline)
+}
+
+// scanned is called when all that a plan needs was read: what the scans saw is on
+// disk before there is a plan, what they fetched is written while it is finished.
+func (a *App) scanned() error {
+	a.opening.Lock()
+	defer a.opening.Unlock()
+	if a.contents != nil {
+		a.contents.pause()
+	}
+	return a.recording.Wait()
 }
 
 func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) }
@@ -231,11 +245,16 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	if err != nil {
 		return nil, err
 	}
-	recall := func(ctx context.Context, repository string, tags []inventory.Tag) []bool {
-		pointers, _ := state.Recalled(ctx, opened.info.Name, repository) // none: everything is fetched
-		pointers, recalled := stillListed(pointers, tags)
-		cache.ahead(pointers)
-		return recalled
+	recall := func(ctx context.Context, repository string) func([]inventory.Tag) []bool {
+		var pointers []store.Pointer
+		var reading sync.WaitGroup
+		reading.Go(func() { pointers, _ = state.Recalled(ctx, opened.info.Name, repository) }) // none: everything is fetched
+		return func(tags []inventory.Tag) []bool {
+			reading.Wait()
+			listed, recalled := stillListed(pointers, tags)
+			cache.ahead(listed)
+			return recalled
+		}
 	}
 	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{
 		Recall:       recall,
@@ -244,7 +263,7 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		Workers:      a.opts.Connection.Concurrency,
 		Events:       a.opts.Events,
 		Requests:     opened.requests,
-		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at},
+		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at, recording: &a.recording},
 	}), nil
 }
 
@@ -313,8 +332,12 @@ func (s *session) close() {
 	}
 }
 
-// look opens every registry and signs in before any work is done on one.
+// look opens every registry and signs in before any work is done on one. The
+// state is opened meanwhile; who needs it is told what is wrong with it.
 func (a *App) look(ctx context.Context, chosen []selection) (*session, error) {
+	var opening sync.WaitGroup
+	opening.Go(func() { _, _ = a.cache() })
+	defer opening.Wait()
 	s := &session{}
 	for _, c := range chosen {
 		o, err := a.open(ctx, c.target)

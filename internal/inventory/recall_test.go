@@ -23,12 +23,14 @@ func TestWhatIsAtHandIsLookedUpAndNotFetched(t *testing.T) {
 	cache := wrap.NewMemory(1 << 20)
 	scan := func(known ...string) *inventory.Repository {
 		reader := wrap.NewCache(r.Reader(), cache)
-		s := inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: func(_ context.Context, _ string, tags []inventory.Tag) []bool {
-			recalled := make([]bool, len(tags))
-			for i := range tags {
-				recalled[i] = slices.Contains(known, tags[i].Name)
+		s := inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+			return func(tags []inventory.Tag) []bool {
+				recalled := make([]bool, len(tags))
+				for i := range tags {
+					recalled[i] = slices.Contains(known, tags[i].Name)
+				}
+				return recalled
 			}
-			return recalled
 		}})
 		r.Forget()
 		return only(t, s, configs)
@@ -68,8 +70,8 @@ func TestWhatIsListedAgainIsFetched(t *testing.T) {
 			}
 		})
 	})
-	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{Recall: func(_ context.Context, _ string, tags []inventory.Tag) []bool {
-		return slices.Repeat([]bool{true}, len(tags))
+	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+		return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
 	}})
 	repo := only(t, s, configs)
 	heads := 0
@@ -96,7 +98,9 @@ func TestACacheHidesNoOrphans(t *testing.T) {
 	scan := func() *inventory.Repository {
 		r := memory.Load(w, memory.Options{})
 		reader := wrap.NewCache(r.Reader(), cache)
-		none := func(context.Context, string, []inventory.Tag) []bool { return nil }
+		none := func(context.Context, string) func([]inventory.Tag) []bool {
+			return func([]inventory.Tag) []bool { return nil }
+		}
 		return only(t, inventory.NewScanner(reader, describe(t, reader), inventory.Options{Recall: none}), orphans)
 	}
 	if m := scan().Manifests[subject.Digest]; m == nil || !m.Read {

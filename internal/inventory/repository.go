@@ -16,6 +16,10 @@ import (
 func (s *Scanner) read(ctx context.Context, jobs chan<- func(), name string, demand Demand, gate *gate) (*Repository, error) {
 	repo := &Repository{Registry: s.info.Name, Name: name, PullsRecorded: s.info.Capabilities.PullTimes == registry.SupportYes}
 	r := s.reading(jobs, repo)
+	atHand := func([]Tag) []bool { return nil }
+	if s.opts.Recall != nil {
+		atHand = s.opts.Recall(ctx, name)
+	}
 	listed, missing, err := s.list(ctx, jobs, name)
 	switch {
 	case ctx.Err() != nil:
@@ -40,22 +44,21 @@ func (s *Scanner) read(ctx context.Context, jobs chan<- func(), name string, dem
 		return nil, err
 	}
 	repo.Depth, repo.Manifests, r.wish = Graph, placeholders(listed), want
-	if err := r.graph(ctx); err != nil {
+	if err := r.graph(ctx, atHand); err != nil {
 		return nil, err
 	}
 	return repo, s.firstSeen(ctx, repo)
 }
 
-// graph resolves the tags and reads what they lead to.
-func (r *reading) graph(ctx context.Context) error {
+// graph resolves the tags and reads what they lead to. atHand says which of them
+// need not be fetched.
+func (r *reading) graph(ctx context.Context, atHand func([]Tag) []bool) error {
 	untagged, err := r.untagged(ctx)
 	if err != nil {
 		return err
 	}
 	light := r.componentsSuffice()
-	if recall := r.s.opts.Recall; recall != nil {
-		r.recalled = recall(ctx, r.repo.Name, r.repo.Tags)
-	}
+	r.recalled = atHand(r.repo.Tags)
 	for i := len(r.repo.Tags) - 1; i >= 0; i-- {
 		tag := &r.repo.Tags[i]
 		switch {

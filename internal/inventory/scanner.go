@@ -34,12 +34,13 @@ type Options struct {
 	Requests func() int64
 	// FirstSeen fills Tag.Seen; may be nil.
 	FirstSeen FirstSeen
-	// Recall says of each tag of a repository, by its index, whether the reader
-	// has its manifest at hand unless it has moved: those are looked up, not
-	// fetched. Tags are sorted by name, and none at all may be answered with nil. It is set
-	// where the reader answers from a cache, which does not know what is there
-	// by now; may be nil.
-	Recall func(ctx context.Context, repository string, tags []Tag) []bool
+	// Recall begins to look up which manifests of a repository the reader has at
+	// hand, before its tags are listed. What it returns is called at most once,
+	// with the tags sorted by name, and says of each by its index whether its
+	// manifest is at hand unless it has moved: those are looked up, not fetched.
+	// None at all may be answered with nil. It is set where the reader answers
+	// from a cache, which does not know what is there by now; may be nil.
+	Recall func(ctx context.Context, repository string) func(tags []Tag) []bool
 }
 
 // FirstSeen remembers when regkeep first saw a tag on a digest.

@@ -33,7 +33,7 @@ func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 	ctx, s := t.Context(), open(t)
 	kept := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("a")), Body: []byte("a")}
 	check(t, s.KeepContents(ctx, time.Unix(7, 0), kept))
-	_, err := s.RecordScan(ctx, "r", "app", time.Unix(1, 0), []store.Pointer{
+	_, err := record(ctx, s, "app", time.Unix(1, 0), []store.Pointer{
 		{Tag: "a", Digest: kept.Digest}, {Tag: "b", Digest: oci.FromBytes([]byte("b"))},
 	})
 	check(t, err)

@@ -195,13 +195,13 @@ func TestSeenKnowsWhatAppearedAfterTheFirstScan(t *testing.T) {
 		{"nothing is left", nil, map[string]time.Time{}},
 		{"nothing was known", []store.Pointer{old}, map[string]time.Time{"v1": at(6)}},
 	} {
-		arrived, err := s.RecordScan(ctx, "a.example", "app", at(i), scan.pointers)
+		arrived, err := record(ctx, s, "app", at(i), scan.pointers)
 		check(t, err)
 		if diff := cmp.Diff(scan.arrived, arrived); diff != "" {
 			t.Errorf("%s: %s", scan.why, diff)
 		}
 	}
-	if arrived, err := s.RecordScan(ctx, "a.example", "other", at(9), []store.Pointer{old, fresh}); err != nil || len(arrived) > 0 {
+	if arrived, err := record(ctx, s, "other", at(9), []store.Pointer{old, fresh}); err != nil || len(arrived) > 0 {
 		t.Errorf("another repository: %v, %v", arrived, err)
 	}
 }
