@@ -21,14 +21,11 @@ func (s *Store) Keep(_ context.Context, entry archive.Entry, _ archive.Source) e
 	if err != nil {
 		return err
 	}
-	return s.together(func(t *shared) error {
-		if err := t.exec(`INSERT INTO manifests (digest, body) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`,
-			string(entry.Manifest.Digest), entry.Manifest.Body); err != nil {
+	return s.together(func(t shared) error {
+		if err := t.exec(s.prepared.manifest, string(entry.Manifest.Digest), entry.Manifest.Body); err != nil {
 			return err
 		}
-		return t.exec(`INSERT INTO archived (run, seq, registry, repository, digest, media_type, tags, at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run, seq) DO NOTHING`,
-			entry.Run, entry.Seq, entry.Registry, entry.Repository, string(entry.Manifest.Digest),
+		return t.exec(s.prepared.archiving, entry.Run, entry.Seq, entry.Registry, entry.Repository, string(entry.Manifest.Digest),
 			entry.Manifest.MediaType, string(tags), micros(entry.At))
 	})
 }

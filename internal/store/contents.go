@@ -26,7 +26,7 @@ type cacheBound struct {
 // digest.
 func (s *Store) Content(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error) {
 	raw := oci.RawManifest{Digest: digest}
-	err := s.read.QueryRowContext(ctx, `SELECT media_type, body FROM contents WHERE digest = $1`, string(digest)).Scan(&raw.MediaType, &raw.Body)
+	err := s.prepared.content.QueryRowContext(ctx, string(digest)).Scan(&raw.MediaType, &raw.Body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return oci.RawManifest{}, false, nil
 	}

@@ -30,20 +30,17 @@ func (s *Store) Begin(ctx context.Context, run journal.Run, planText func() (io.
 	})
 }
 
-const entry = `INSERT INTO entries (run, seq, outcome, registry, repository, tag, digest, action, status, error, at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
-
 // Intend records that a step is about to have its effect.
 func (s *Store) Intend(_ context.Context, intent journal.Intent) error {
-	return s.together(func(t *shared) error {
-		return t.exec(entry, intent.Run, intent.Seq, 0, "", "", "", "", string(intent.Action), "", "", micros(intent.At))
+	return s.together(func(t shared) error {
+		return t.exec(s.prepared.entry, intent.Run, intent.Seq, 0, "", "", "", "", string(intent.Action), "", "", micros(intent.At))
 	})
 }
 
 // Record records what came of a step.
 func (s *Store) Record(_ context.Context, o journal.Outcome) error {
-	return s.together(func(t *shared) error {
-		return t.exec(entry, o.Run, o.Seq, 1, o.Registry, o.Repository, o.Tag, string(o.Digest), string(o.Action), string(o.Status), o.Error, micros(o.At))
+	return s.together(func(t shared) error {
+		return t.exec(s.prepared.entry, o.Run, o.Seq, 1, o.Registry, o.Repository, o.Tag, string(o.Digest), string(o.Action), string(o.Status), o.Error, micros(o.At))
 	})
 }
 

@@ -39,7 +39,8 @@ type Store struct {
 	read  *sql.DB
 	cache cacheBound
 
-	writers writers
+	prepared statements
+	writers  writers
 }
 
 // Open opens the state file, creating it (and its directory) only where there
@@ -78,6 +79,9 @@ func Open(path string) (*Store, error) {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -135,7 +139,10 @@ func syncDirectory(dir string) error {
 	return d.Close()
 }
 
-const busyTimeout = 10 * time.Second
+const (
+	busyTimeout = 10 * time.Second
+	readers     = 4
+)
 
 // connect opens the file; synchronous is SQLite's setting of that name.
 func connect(path, synchronous string) (*Store, error) {
@@ -154,7 +161,8 @@ func connect(path, synchronous string) (*Store, error) {
 	if s.read, err = sql.Open("sqlite", dsn); err != nil {
 		return nil, translate(path, errors.Join(err, s.write.Close()))
 	}
-	s.read.SetMaxOpenConns(4)
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers) // by itself it would close two of them after each read
 	return s, nil
 }
 

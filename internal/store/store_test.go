@@ -23,7 +23,7 @@ import (
 
 var t0 = time.Date(2026, 3, 1, 10, 15, 0, 123456000, time.UTC)
 
-func open(t *testing.T) *store.Store {
+func open(t testing.TB) *store.Store {
 	t.Helper()
 	s, err := store.Open(filepath.Join(t.TempDir(), "state.db"))
 	if err != nil {
@@ -33,7 +33,7 @@ func open(t *testing.T) *store.Store {
 	return s
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

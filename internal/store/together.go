@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"sync"
 )
 
@@ -20,26 +19,15 @@ type writers struct {
 }
 
 type waiting struct {
-	write func(*shared) error
+	write func(shared) error
 	done  chan<- error
 }
 
-// shared is the transaction, in which each statement is prepared once.
-type shared struct {
-	tx       *sql.Tx
-	prepared map[string]*sql.Stmt
-}
+// shared is the transaction.
+type shared struct{ tx *sql.Tx }
 
-func (t *shared) exec(query string, args ...any) error {
-	statement := t.prepared[query]
-	if statement == nil {
-		var err error
-		if statement, err = t.tx.Prepare(query); err != nil {
-			return err
-		}
-		t.prepared[query] = statement // closed with the transaction
-	}
-	_, err := statement.Exec(args...)
+func (t shared) exec(statement *sql.Stmt, args ...any) error {
+	_, err := t.tx.Stmt(statement).Exec(args...) // closed with the transaction
 	return err
 }
 
@@ -47,7 +35,7 @@ func (t *shared) exec(query string, args ...any) error {
 // in which they came, and returns once that is on disk. A write may run twice,
 // the first time in a transaction that is rolled back. Nobody is left behind
 // by a caller that stops waiting, so nobody does.
-func (s *Store) together(write func(*shared) error) error {
+func (s *Store) together(write func(shared) error) error {
 	done := make(chan error, 1)
 	w := &s.writers
 	w.mu.Lock()
@@ -93,16 +81,11 @@ func (s *Store) writeSome(all []waiting) {
 
 func (s *Store) inOne(all []waiting) error {
 	return s.update(context.Background(), func(tx *sql.Tx) error {
-		t := &shared{tx: tx, prepared: map[string]*sql.Stmt{}}
-		var failed error
 		for _, one := range all {
-			if failed = one.write(t); failed != nil {
-				break
+			if err := one.write(shared{tx}); err != nil {
+				return err
 			}
 		}
-		for _, statement := range t.prepared {
-			failed = errors.Join(failed, statement.Close())
-		}
-		return failed
+		return nil
 	})
 }

@@ -1,0 +1,46 @@
+package store_test
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/regkeep/regkeep/internal/archive"
+	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/oci"
+)
+
+// BenchmarkStep is what the state has to do for one step of a run: its manifest
+// is read, archived and gone, with as many steps side by side as apply has.
+func BenchmarkStep(b *testing.B) {
+	ctx, s := b.Context(), open(b)
+	manifest := func(n int) oci.RawManifest {
+		body := fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 600))
+		return oci.RawManifest{Digest: oci.FromBytes(body), MediaType: oci.MediaTypeImage, Body: body}
+	}
+	var contents []oci.RawManifest
+	for n := range 5000 {
+		contents = append(contents, manifest(n))
+	}
+	check(b, s.KeepContents(ctx, t0, contents...))
+	check(b, s.Begin(ctx, journal.Run{ID: "run", Started: t0}, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }))
+	b.SetParallelism(32)
+	b.ReportAllocs()
+	var seq atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			n := int(seq.Add(1))
+			raw, found, err := s.Content(ctx, contents[n%len(contents)].Digest)
+			if err != nil || !found {
+				b.Errorf("%v, %v", found, err)
+				return
+			}
+			check(b, s.Keep(ctx, archive.Entry{Run: "run", Seq: n, Registry: "r", Repository: "app", Manifest: raw, At: t0}, nil))
+			check(b, s.Intend(ctx, journal.Intent{Run: "run", Seq: n, At: t0}))
+			check(b, s.Record(ctx, journal.Outcome{Run: "run", Seq: n, Registry: "r", Repository: "app", Digest: raw.Digest, Status: journal.Done, At: t0.Add(time.Second)}))
+		}
+	})
+}
