@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -114,17 +115,28 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 		}
 	}
 	p.warn(&report, b.opts.Strict)
+	unread := len(gaps) > 0
+	if !unread {
+		gaps = slices.Concat(b.gaps[repo.Registry], b.gaps[""])
+	}
+	held := ""
+	if len(gaps) > 0 {
+		held = gaps[0].Message
+	}
+	at := &Section{Registry: p.registry, Repository: p.repository}
+	b.sections = append(b.sections, at)
+	var verdicts sync.WaitGroup
+	verdicts.Go(func() { b.verdicts(at, repo, &report, held) })
 	var doomed map[oci.Digest]bool
-	if len(gaps) == 0 {
+	if !unread {
 		doomed = b.plan(p, repo, &report, settings)
 		if settings.Exempt {
 			p.rootTags, p.removals, p.untagged = 0, 0, 0
 		}
 		p.limit(settings, b.opts)
-		gaps = slices.Concat(b.gaps[repo.Registry], b.gaps[""])
 	}
 	if len(gaps) > 0 {
-		p.hold(gaps[0].Message)
+		p.hold()
 		of.ledger.inexact = true
 	}
 	if p.refused {
@@ -134,7 +146,8 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	of.ledger.goes(repo, doomed, len(p.steps) > 0)
 	of.add(p)
 	b.further = append(b.further, p.notices...)
-	b.write(p, repo, &report)
+	verdicts.Wait()
+	b.hold(at, p)
 	return b.err
 }
 
@@ -153,17 +166,20 @@ func (b *Builder) rank(name string) int {
 	return slices.IndexFunc(b.header.Registries, func(info registry.Info) bool { return info.Name == name })
 }
 
-// write hands on what there is of a repository.
-func (b *Builder) write(p *part, repo *inventory.Repository, report *policy.Report) {
-	at := &Section{Registry: p.registry, Repository: p.repository}
-	b.sections = append(b.sections, at)
+// verdicts hands on what was decided, while the steps are planned; held says why
+// removals are held. Nothing else may be handed on meanwhile.
+func (b *Builder) verdicts(at *Section, repo *inventory.Repository, report *policy.Report, held string) {
 	for d := range inOrder(report.Decisions) {
-		line := verdict(repo, d, p.held)
+		line := verdict(repo, d, held)
 		at.verdict(line.Verdict)
 		if b.err == nil {
 			b.err = b.out.verdict(&line)
 		}
 	}
+}
+
+// hold hands on what must wait.
+func (b *Builder) hold(at *Section, p *part) {
 	for i := range p.steps {
 		at.step(&p.steps[i])
 	}

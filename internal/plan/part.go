@@ -17,7 +17,6 @@ type part struct {
 	steps   []Step
 	blocked []Blocked
 	notices []Notice
-	held    string // why removals are held, and nothing goes; "": they are not
 
 	rootTags int // tags that the policy decided about
 	removals int // of these, how many the steps take away
@@ -37,10 +36,8 @@ func (p *part) refuse(code, message, lift string) {
 	p.notice("refusal", code, message, lift)
 }
 
-// hold turns removals into holds and drops every step: the repository could
-// not be read whole.
-func (p *part) hold(why string) {
-	p.held = why
+// hold drops every step: the repository could not be read whole.
+func (p *part) hold() {
 	p.steps, p.blocked, p.removals, p.untagged = nil, nil, 0, 0
 }
 
