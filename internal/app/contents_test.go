@@ -71,3 +71,21 @@ func TestRecentRemembersForAWhile(t *testing.T) {
 		t.Error("the oldest is remembered too")
 	}
 }
+
+func TestWhatManyTagsLeadToIsKeptOnce(t *testing.T) {
+	state, err := store.Open(filepath.Join(t.TempDir(), "state.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	c := newContents(t.Context(), state, time.Now)
+	for range 3 {
+		for _, body := range []string{"a", "b"} {
+			c.Put(t.Context(), wrap.ContentKey{Digest: oci.FromBytes([]byte(body))}, "", []byte(body))
+		}
+	}
+	if len(c.fresh) != 2 {
+		t.Errorf("%d contents are to be written", len(c.fresh))
+	}
+	c.flush()
+}

@@ -71,6 +71,9 @@ func TestWhatIsListedAgainIsFetched(t *testing.T) {
 		})
 	})
 	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+		if slices.ContainsFunc(r.Calls(), func(c call.Call) bool { return c.Op == call.Tags }) {
+			t.Error("the tags were listed before the cache was asked")
+		}
 		return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
 	}})
 	repo := only(t, s, configs)
