@@ -70,7 +70,7 @@ func (a *App) Plan(ctx context.Context, request PlanRequest) (*plan.Stored, erro
 		opts.Partial = opts.Partial || !s.all
 	}
 	header := plan.Header{
-		Type: "plan", Version: plan.Version, Kind: "remove", ID: plan.NewID(created),
+		Type: "plan", Version: plan.Version, Kind: "remove", ID: newPlanID(created),
 		Created: created, Now: now, Expires: created.Add(a.planMaxAge()),
 		Tool: a.opts.Tool, PolicyHash: request.Policy.Hash(), Archive: archivedAt,
 		Registries: session.infos(), Evidence: planEvidence(evidence),

@@ -55,7 +55,7 @@ func (a *App) PlanRemoval(ctx context.Context, refs []Reference, archived string
 		return nil, err
 	}
 	header := plan.Header{
-		Type: "plan", Version: plan.Version, Kind: "remove", ID: plan.NewID(created),
+		Type: "plan", Version: plan.Version, Kind: "remove", ID: newPlanID(created),
 		Created: created, Now: created, Expires: created.Add(a.planMaxAge()),
 		Tool: a.opts.Tool, Archive: archivedAt, Registries: session.infos(), Evidence: planEvidence(evidence),
 	}

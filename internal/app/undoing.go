@@ -98,6 +98,7 @@ func (a *App) writeUndo(ctx context.Context, request undo.Request) (*plan.Stored
 		return nil, err
 	}
 	defer m.close()
+	request.ID = "undo-" + request.Run.ID + "-" + newPlanID(request.Now)
 	header, err := undo.Build(ctx, request, plan.NewWriter(m.packed))
 	if err != nil {
 		return nil, err

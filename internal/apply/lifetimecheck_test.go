@@ -85,7 +85,7 @@ func (l *life) collectGarbage() {
 func (l *life) planUndo(t *testing.T, alone bool) *plan.Plan {
 	t.Helper()
 	req := undo.Request{
-		Registries: []registry.Info{l.info}, Readers: map[string]registry.Reader{l.info.Name: l.registry.Reader()},
+		ID: "undo", Registries: []registry.Info{l.info}, Readers: map[string]registry.Reader{l.info.Name: l.registry.Reader()},
 		Now: l.clock.Now().Add(time.Minute),
 	}
 	if alone {

@@ -57,7 +57,7 @@ func TestUndoFromALayoutAfterGarbageCollection(t *testing.T) {
 		entries = append(entries, entry)
 	}
 	p := build(t, undo.Request{
-		Run: journal.Run{ID: "lost"}, Removed: undo.FromArchive(entries), Archive: layout, Registries: []registry.Info{r.info},
+		ID: "undo", Run: journal.Run{ID: "lost"}, Removed: undo.FromArchive(entries), Archive: layout, Registries: []registry.Info{r.info},
 		Readers: map[string]registry.Reader{"memory": r.registry.Reader()}, Now: r.now,
 	})
 	if len(p.Blocked) > 0 {

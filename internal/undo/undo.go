@@ -35,6 +35,7 @@ const (
 
 // Request is one run to be undone.
 type Request struct {
+	ID  string // of the plan
 	Run journal.Run
 	// Removed yields what the run took away, each repository once. An error ends
 	// it.
@@ -110,7 +111,7 @@ var ErrNothing = errors.New("the run removed nothing like that")
 func Build(ctx context.Context, req Request, out Output) (plan.Header, error) {
 	header := plan.Header{
 		Type: "plan", Version: plan.Version, Kind: "restore", Run: req.Run.ID, Created: req.Now, Now: req.Now,
-		ID: "undo-" + req.Run.ID + "-" + plan.NewID(req.Now), Expires: req.Now.Add(24 * time.Hour),
+		ID: req.ID, Expires: req.Now.Add(24 * time.Hour),
 		Tool: req.Tool, Archive: req.Place, Registries: req.Registries, Evidence: []plan.Evidence{},
 	}
 	if err := out.Line(&header); err != nil {

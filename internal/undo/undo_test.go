@@ -80,7 +80,7 @@ func (r *rig) undoing(t *testing.T) undo.Request {
 		t.Fatal(err)
 	}
 	return undo.Request{
-		Run: r.run, Removed: applytest.Removed(r.plan, state, r.state.Archived(r.run.ID)), Registries: []registry.Info{r.info},
+		ID: "undo", Run: r.run, Removed: applytest.Removed(r.plan, state, r.state.Archived(r.run.ID)), Registries: []registry.Info{r.info},
 		Readers: map[string]registry.Reader{r.info.Name: r.registry.Reader()}, Now: r.now, Tool: "test",
 	}
 }
