@@ -58,7 +58,7 @@ type App struct {
 	opening   sync.Mutex
 	state     *store.Store
 	contents  *contents
-	recording errgroup.Group // of scans
+	recording *errgroup.Group // of scans; replaced when its error was told
 }
 
 // New reads the configuration. It opens nothing.
@@ -83,9 +83,7 @@ func New(opts Options) (*App, error) {
 		return nil, &Failure{Kind: Usage, Err: err}
 	}
 	opts.Events = oneAtATime(opts.Events)
-	a := &App{opts: opts, file: file}
-	a.recording.SetLimit(mostRecording)
-	return a, nil
+	return &App{opts: opts, file: file, recording: newRecording()}, nil
 }
 
 // oneAtATime keeps the promise that handlers are given: requests wait and

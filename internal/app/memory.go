@@ -23,6 +23,12 @@ type sightings struct {
 // mostRecording is how many scans may wait to be recorded.
 const mostRecording = 2
 
+func newRecording() *errgroup.Group {
+	group := &errgroup.Group{}
+	group.SetLimit(mostRecording)
+	return group
+}
+
 // FirstSeen tells what arrived after an earlier scan. This one is recorded while
 // the work goes on, whatever becomes of it.
 func (s sightings) FirstSeen(ctx context.Context, repository string, tags []inventory.Tag) (map[string]time.Time, error) {

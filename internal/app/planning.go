@@ -149,7 +149,9 @@ func (a *App) scanned() error {
 	if a.contents != nil {
 		a.contents.pause()
 	}
-	return a.recording.Wait()
+	recording := a.recording
+	a.recording = newRecording()
+	return recording.Wait()
 }
 
 func notWritten(err error) error { return fmt.Errorf("write the plan: %w", err) }
@@ -245,6 +247,9 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	if err != nil {
 		return nil, err
 	}
+	a.opening.Lock()
+	recording := a.recording
+	a.opening.Unlock()
 	recall := func(ctx context.Context, repository string) func([]inventory.Tag) []bool {
 		var pointers []store.Pointer
 		var reading sync.WaitGroup
@@ -263,7 +268,7 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		Workers:      a.opts.Connection.Concurrency,
 		Events:       a.opts.Events,
 		Requests:     opened.requests,
-		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at, recording: &a.recording},
+		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at, recording: recording},
 	}), nil
 }
 

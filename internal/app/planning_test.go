@@ -62,6 +62,9 @@ func TestNoPlanWhereTheScanCannotBeRecorded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "record what was seen in "+h.host+"/shop/cart") || !strings.Contains(err.Error(), "no room") {
 		t.Errorf("the plan was made: %v", err)
 	}
+	if err := a.Close(); err != nil {
+		t.Errorf("it is told again: %v", err)
+	}
 	if after := plansOf(t, a); !slices.Equal(before, after) {
 		t.Errorf("plans %v, and %v before", after, before)
 	}
