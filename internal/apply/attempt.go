@@ -27,6 +27,7 @@ type attempt struct {
 	intended bool            // it, or this one
 	looked   time.Time       // when the look at the target began
 	again    bool            // it is the second one
+	acted    error           // what the delete was answered with, while the step waits for a listing
 	halt     string          // why nothing more is tried in the repository after this step
 }
 

@@ -38,7 +38,8 @@ func (a *attempt) before(ctx context.Context) (sight, error) {
 	return s, err
 }
 
-// after looks at the manifest and, once that has gone, at the tags.
+// after looks at the manifest and, once that has gone, at the tags that went
+// with it.
 func (a *attempt) after(ctx context.Context) (sight, error) {
 	found, err := a.head(ctx, string(a.Digest))
 	if err != nil || found.Digest != "" {
@@ -67,7 +68,9 @@ func (a *attempt) tagsOfStep(ctx context.Context) (sight, error) {
 // every tag must be one that the plan takes.
 func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, error) {
 	a.looked = a.Now()
-	if err := a.refresh(ctx); err != nil {
+	if err := a.refresh(ctx); errors.As(err, new(*fatalError)) {
+		return "", "", err
+	} else if err != nil {
 		a.stop(err.Error())
 		return journal.Refused, err.Error(), nil
 	}
@@ -117,17 +120,41 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	})
 }
 
-// afterDelete looks until the manifest and its tags are gone. A registry that
-// keeps the tags of a deleted manifest is helped with a tag delete of each.
+// afterDelete looks until the manifest has gone, and its tags, or leaves those
+// to a listing.
 func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status, string, error) {
+	if len(a.Takes) == 0 {
+		return a.lookAfter(ctx, acted)
+	}
+	if a.along.mustLook() {
+		defer a.along.looked()
+		return a.lookAfter(ctx, acted)
+	}
+	gone, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
+		found, err := a.head(ctx, string(a.Digest))
+		return found.Digest == "", err
+	})
+	if err != nil || !gone {
+		return a.remains(ctx, acted, err)
+	}
+	a.acted = acted
+	a.vanished(a.Digest, a.Takes)
+	a.along.leave(a)
+	return unlisted, "", nil
+}
+
+// lookAfter looks until the manifest and its tags are gone. A registry that
+// keeps the tags of a deleted manifest is helped with a tag delete of each.
+func (a *attempt) lookAfter(ctx context.Context, acted error) (journal.Status, string, error) {
 	var after sight
-	tried := map[string]bool{}
+	stayed, tried := false, map[string]bool{}
 	_, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
 		var err error
 		if after, err = a.after(ctx); err != nil || after.there || a.supports().TagDelete == registry.SupportNo {
 			return after.gone(), err
 		}
-		help := slices.DeleteFunc(after.left, func(tag string) bool { return tried[tag] })
+		stayed = stayed || len(after.left) > 0
+		help := slices.DeleteFunc(slices.Clone(after.left), func(tag string) bool { return tried[tag] })
 		if len(help) == 0 {
 			return after.gone(), nil
 		}
@@ -139,17 +166,32 @@ func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status,
 		after, err = a.after(ctx)
 		return after.gone(), err
 	})
+	a.along.saw(len(a.Takes) > 0 && err == nil && after.gone() && !stayed && len(after.moved) == 0, stayed)
 	switch {
-	case err != nil:
-		return a.unsettled(acted, err)
-	case after.gone() && errors.Is(acted, registry.ErrNotFound) && len(tried) == 0 && !a.resumed:
-		a.vanished(a.Digest, a.Takes)
-		return journal.AlreadyGone, "", nil
-	case after.gone():
-		a.vanished(a.Digest, a.Takes)
-		return journal.Done, "", a.seen(ctx, digestDelete, registry.SupportYes)
-	case !after.there:
+	case err == nil && after.gone():
+		return a.went(ctx, acted, len(tried) > 0)
+	case err == nil && !after.there:
 		return journal.Failed, fmt.Sprintf("the manifest is gone, but the registry kept its tags %s", strings.Join(after.left, ", ")), nil
+	}
+	return a.remains(ctx, acted, err)
+}
+
+// went is the outcome where the manifest and its tags have gone; helped says
+// that the tags did not go by themselves.
+func (a *attempt) went(ctx context.Context, acted error, helped bool) (journal.Status, string, error) {
+	a.vanished(a.Digest, a.Takes)
+	if errors.Is(acted, registry.ErrNotFound) && !helped && !a.resumed {
+		return journal.AlreadyGone, "", nil
+	}
+	return journal.Done, "", a.seen(ctx, digestDelete, registry.SupportYes)
+}
+
+// remains is the outcome where the manifest is still there, or where the last
+// look failed.
+func (a *attempt) remains(ctx context.Context, acted, look error) (journal.Status, string, error) {
+	switch {
+	case look != nil:
+		return a.unsettled(acted, look)
 	case errors.Is(acted, registry.ErrUnsupported):
 		a.halt = deletesDisabled
 		return journal.Refused, acted.Error(), a.seen(ctx, digestDelete, registry.SupportNo)

@@ -63,6 +63,13 @@ func (p *picture) stop(why string) {
 	}
 }
 
+// stopWhere is stop for what may have no reason.
+func (p *picture) stopWhere(why string) {
+	if why != "" {
+		p.stop(why)
+	}
+}
+
 func (p *picture) halted() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -28,6 +28,8 @@ type repository struct {
 	steps    []plan.Step
 	state    journal.State         // of the steps, before this process did anything
 	planned  map[string]oci.Digest // tags as the plan saw them, where that saves reading
+	stay     []string              // tags that no step takes away
+	along    along
 
 	listing  sync.Mutex // one listing at a time, and nobody passes it
 	learning sync.Mutex // capabilities are written down one after the other
@@ -146,7 +148,10 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 		}
 		group.Go(one)
 	}
-	return postponed, group.Wait()
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return postponed, r.settleWaiting(ctx)
 }
 
 // one carries out one step and writes down what came of it, or says that it
@@ -154,7 +159,15 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 func (r *repository) one(ctx context.Context, s plan.Step, turns *turns, i int) (later bool, err error) {
 	defer turns.have(i)
 	status, why, err := r.step(ctx, s, turns, i)
-	if err == nil && status != postponed {
+	if err == nil && (status == postponed || status == unlisted) {
+		return status == postponed, nil
+	}
+	return false, r.ended(ctx, s, status, why, err)
+}
+
+// ended writes down what came of a step.
+func (r *repository) ended(ctx context.Context, s plan.Step, status journal.Status, why string, err error) error {
+	if err == nil {
 		if !status.Succeeded() {
 			r.guardStep(ctx, s, status)
 		}
@@ -163,9 +176,9 @@ func (r *repository) one(ctx context.Context, s plan.Step, turns *turns, i int) 
 	}
 	if err != nil {
 		r.breakDown(err)
-		return false, &fatalError{err}
+		return &fatalError{err}
 	}
-	return status == postponed, nil
+	return nil
 }
 
 // postponed is not an outcome: the step comes later.
@@ -181,11 +194,7 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 	a := &attempt{repository: r, Step: s, waiting: ctx, turns: turns, place: i}
 	_, a.resumed = r.state.Open[s.Seq]
 	a.intended = a.resumed
-	defer func() {
-		if a.halt != "" {
-			r.stop(a.halt)
-		}
-	}()
+	defer func() { r.stopWhere(a.halt) }()
 	switch s.Action {
 	case plan.DeleteManifest:
 		return a.deleteManifest(work)

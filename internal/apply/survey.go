@@ -29,7 +29,8 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 	if err := r.readLists(ctx, stay); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(stay)) {
+	r.stay = slices.Sorted(maps.Keys(stay))
+	for _, name := range r.stay {
 		if err := r.guardTag(ctx, name, stay[name]); err != nil {
 			return err
 		}
@@ -173,30 +174,46 @@ func (r *repository) staying(open []plan.Step) map[string]oci.Descriptor {
 
 // refresh looks for tags that appeared since the listing, once it is no longer
 // fresh, and guards what they lead to. Steps that come meanwhile wait for it:
-// none acts on a listing older than fresh.
+// none acts on a listing older than fresh. Steps that wait for a listing are
+// settled by the way.
 func (r *repository) refresh(ctx context.Context) error {
+	waiting, names, err := r.listAgain(ctx)
+	if err != nil {
+		return err
+	}
+	return r.settle(ctx, waiting, names)
+}
+
+// listAgain returns the listing with the steps that waited before it began.
+func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names []string, err error) {
 	r.listing.Lock()
 	defer r.listing.Unlock()
 	now := r.Now()
 	if now.Sub(r.surveyed) < fresh {
-		return nil
+		return nil, nil, nil
 	}
-	names, err := r.listTags(ctx)
+	waiting = r.along.take()
+	defer func() {
+		if err != nil {
+			r.along.leave(waiting...)
+		}
+	}()
+	names, err = r.listTags(ctx)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return fmt.Errorf("the tags could not be listed again: %w", err)
+		return nil, nil, fmt.Errorf("the tags could not be listed again: %w", err)
 	}
-	names = slices.DeleteFunc(names, r.knows)
 	slices.Sort(names)
-	appeared, err := r.resolve(ctx, slices.Compact(names))
+	names = slices.Compact(names)
+	appeared, err := r.resolve(ctx, slices.DeleteFunc(slices.Clone(names), r.knows))
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(appeared)) {
 		if err := r.guardTag(ctx, name, appeared[name]); err != nil {
-			return err
+			return nil, nil, err
 		}
 		r.appeared(name, appeared[name])
 	}
 	r.surveyed = now
-	return nil
+	return waiting, names, nil
 }

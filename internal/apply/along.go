@@ -1,0 +1,131 @@
+package apply
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/regkeep/regkeep/internal/journal"
+)
+
+// along is what is known of the tags on a manifest that is deleted by digest:
+// most registries delete them along. Once one step has looked at its tags one by
+// one and seen them go, the others wait for a listing of all tags, which shows
+// the same of every one of them with a few requests. What is listed still is
+// looked at one by one, and so is everything where no step saw its tags go, or
+// one saw them stay, and where the listing cannot be trusted.
+type along struct {
+	mu      sync.Mutex
+	seen    bool // to go, by a step
+	stay    bool // one was there after its manifest had gone
+	proving int  // steps that look at their own tags to find out
+	waiting []*attempt
+}
+
+// mustLook says whether a step looks at its own tags now. Where it does, looked
+// must be called afterwards.
+func (l *along) mustLook() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.stay && (l.seen || l.proving > 0) {
+		return false
+	}
+	l.proving++
+	return true
+}
+
+func (l *along) looked() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proving--
+}
+
+// saw is told what a look at the tags of a step has shown.
+func (l *along) saw(went, stayed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen, l.stay = l.seen || went, l.stay || stayed
+}
+
+func (l *along) leave(some ...*attempt) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, some...)
+}
+
+// take gives the steps that wait. A listing that begins afterwards speaks for
+// them.
+func (l *along) take() []*attempt {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waiting := l.waiting
+	l.waiting = nil
+	return waiting
+}
+
+func (l *along) proven() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.seen && !l.stay
+}
+
+// unlisted is not an outcome: the manifest has gone, and the step waits for a
+// listing of the tags.
+const unlisted journal.Status = "unlisted"
+
+// settleWaiting lists the tags for the steps that wait and settles them.
+func (r *repository) settleWaiting(ctx context.Context) error {
+	waiting := r.along.take()
+	if len(waiting) == 0 || r.broken() != nil {
+		return nil
+	}
+	// When nobody waits for the run any more, what was done is still told.
+	ctx = context.WithoutCancel(ctx)
+	looks := 0
+	for _, a := range waiting {
+		looks += len(a.Takes)
+	}
+	var names []string
+	if r.along.proven() && looks > 1+len(r.stay)/namesPerLook {
+		names, _ = r.listTags(ctx) // none: everything is looked at
+	}
+	return r.settle(ctx, waiting, names)
+}
+
+// namesPerLook is how many names of a listing cost as much as a look at one:
+// some registries give no more than a hundred at once.
+const namesPerLook = 100
+
+// settledTogether bounds the outcomes that are written at the same time.
+const settledTogether = 512
+
+// settle says what became of steps that waited for a listing of the tags: those
+// whose tags are not among names have ended well. A listing without a tag that
+// stays is not whole, or not this repository's, and shows nothing.
+func (r *repository) settle(ctx context.Context, waiting []*attempt, names []string) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	listed := make(map[string]bool, len(names))
+	for _, name := range names {
+		listed[name] = true
+	}
+	missing := func(name string) bool { return !listed[name] }
+	shows := r.along.proven() && len(r.stay) > 0 && !slices.ContainsFunc(r.stay, missing)
+	var group errgroup.Group
+	group.SetLimit(settledTogether)
+	for _, a := range waiting {
+		group.Go(func() error {
+			if shows && !slices.ContainsFunc(a.Takes, func(tag string) bool { return listed[tag] }) {
+				status, why, err := a.went(ctx, a.acted, false)
+				return r.ended(ctx, a.Step, status, why, err)
+			}
+			status, why, err := a.lookAfter(ctx, a.acted)
+			r.stopWhere(a.halt)
+			return r.ended(ctx, a.Step, status, why, err)
+		})
+	}
+	return group.Wait()
+}
