@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/regkeep/regkeep/internal/journal"
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // along is what is known of the tags on a manifest that is deleted by digest:
@@ -18,9 +19,8 @@ import (
 // one saw them stay, and where the listing cannot be trusted.
 type along struct {
 	mu      sync.Mutex
-	seen    bool // to go, by a step
-	stay    bool // one was there after its manifest had gone
-	proving int  // steps that look at their own tags to find out
+	goes    registry.Support // tags, as far as steps saw; no as soon as one stayed
+	proving int              // steps that look at their own tags to find out
 	waiting []*attempt
 }
 
@@ -29,7 +29,7 @@ type along struct {
 func (l *along) mustLook() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.stay && (l.seen || l.proving > 0) {
+	if l.goes == registry.SupportYes || l.goes == registry.SupportUnknown && l.proving > 0 {
 		return false
 	}
 	l.proving++
@@ -46,7 +46,12 @@ func (l *along) looked() {
 func (l *along) saw(went, stayed bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.seen, l.stay = l.seen || went, l.stay || stayed
+	switch {
+	case stayed:
+		l.goes = registry.SupportNo
+	case went && l.goes == registry.SupportUnknown:
+		l.goes = registry.SupportYes
+	}
 }
 
 func (l *along) leave(some ...*attempt) {
@@ -68,7 +73,7 @@ func (l *along) take() []*attempt {
 func (l *along) proven() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.seen && !l.stay
+	return l.goes == registry.SupportYes
 }
 
 // unlisted is not an outcome: the manifest has gone, and the step waits for a

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply/applytest"
@@ -107,6 +108,84 @@ func TestATagThatStaysIsTakenAway(t *testing.T) {
 	}
 }
 
+// A registry that serves deleted manifests under tags which it no longer lists
+// is helped with each of them: no step ever saw its tag go. That the first one
+// finds out while the others are being deleted.
+func TestTagsThatServeOnUnlistedAreTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, tags := images(t, 100, 8)
+		var mu sync.Mutex
+		served := map[string]oci.Descriptor{}
+		r.registry.Before(func(c call.Call) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch c.Op {
+			case call.DeleteManifest:
+				for tag, digest := range r.before.Repositories["app"].Tags {
+					if c.Reference == string(digest) {
+						served[tag] = oci.Descriptor{MediaType: oci.MediaTypeImage, Digest: digest, Size: 1}
+					}
+				}
+			case call.Untag:
+				delete(served, c.Reference)
+			}
+		})
+		req := r.request()
+		req.Registries[r.info.Name] = r.given(&doctored{Reader: r.registry.Reader(), head: func(reference string) (oci.Descriptor, bool) {
+			mu.Lock()
+			found, serves := served[reference]
+			mu.Unlock()
+			if serves {
+				time.Sleep(time.Second)
+			}
+			return found, serves
+		}}, r.registry.Mutator())
+		result, err := applytest.Run(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allDone(t, result)
+		if len(served) > 0 || r.registry.Counts()[call.Untag] != len(tags) {
+			t.Errorf("%d tags serve on", len(served))
+		}
+	})
+}
+
+// Once a tag was seen to stay, every step looks at its own tags again.
+func TestAfterATagStayedEveryStepLooks(t *testing.T) {
+	r, tags := images(t, 100, 1)
+	middle, stays := digestOf(t, r, "app", tags[49]), oci.Descriptor{MediaType: oci.MediaTypeImage, Digest: digestOf(t, r, "app", tags[20]), Size: 1}
+	gone, untagged := false, false
+	r.registry.After(func(c call.Call) {
+		gone = gone || c.Op == call.DeleteManifest && c.Reference == string(stays.Digest)
+		if c.Op == call.DeleteManifest && c.Reference == string(middle) {
+			_ = r.clock.Sleep(context.Background(), 16*time.Second)
+		}
+	})
+	r.registry.Before(func(c call.Call) { untagged = untagged || c.Op == call.Untag })
+	req := r.request()
+	req.Registries[r.info.Name] = r.given(&doctored{
+		Reader: r.registry.Reader(),
+		tags: func(names []string) []string {
+			if gone && !untagged {
+				return append(names, tags[20])
+			}
+			return names
+		},
+		head: func(reference string) (oci.Descriptor, bool) {
+			return stays, reference == tags[20] && gone && !untagged
+		},
+	}, r.registry.Mutator())
+	result, err := applytest.Run(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allDone(t, result)
+	if n := lookedAt(r, tags[50:]); n != 2*50 {
+		t.Errorf("%d looks at the fifty tags after it", n)
+	}
+}
+
 // A listing that lacks what stays shows nothing: everything is looked at.
 func TestAListingThatLacksWhatStaysIsNotBelieved(t *testing.T) {
 	for name, lie := range map[string]func([]string) []string{
@@ -198,7 +277,7 @@ func TestStepsAreSettledWithEveryListing(t *testing.T) {
 // doctored shows something else than what there is.
 type doctored struct {
 	registry.Reader
-	tags func([]string) []string
+	tags func([]string) []string                       // nil: what there is
 	head func(reference string) (oci.Descriptor, bool) // nil: what there is
 }
 
@@ -212,7 +291,10 @@ func (d *doctored) Tags(ctx context.Context, repository string) iter.Seq2[regist
 			}
 			names = append(names, tag.Name)
 		}
-		for _, name := range d.tags(names) {
+		if d.tags != nil {
+			names = d.tags(names)
+		}
+		for _, name := range names {
 			if !yield(registry.Tag{Name: name}, nil) {
 				return
 			}
