@@ -207,10 +207,13 @@ func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journ
 		return nil, "", "", nil
 	}
 	stays := a.Action == plan.Untag && len(a.Siblings) > 0 && !whole
-	if _, cheap := a.cached(ctx, a.Digest); stays && !cheap && a.supports().PullsCounted == registry.SupportYes {
-		return nil, "", "", nil
+	if stays && a.supports().PullsCounted == registry.SupportYes {
+		if _, cheap := a.cached(ctx, a.Digest); !cheap {
+			return nil, "", "", nil
+		}
 	}
 	raw, err := a.fetch(ctx, a.Digest, via)
+	a.used(a.Digest)
 	if errors.Is(err, registry.ErrNotFound) {
 		// Half gone already; an earlier process has kept it.
 		if kept, notKept := a.Archive.Manifest(ctx, a.Digest); notKept == nil {

@@ -144,10 +144,41 @@ func (r *repository) fetch(ctx context.Context, digest oci.Digest, tag string) (
 
 // cached is a manifest that was fetched before. A cache that fails is no cache.
 func (r *repository) cached(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool) {
+	if raw, recalled := r.recalled(digest); recalled {
+		return raw, true
+	}
 	if r.Contents == nil {
 		return oci.RawManifest{}, false
 	}
-	raw, found, err := r.Contents.Content(ctx, digest)
+	found, _ := r.Contents.Contents(ctx, []oci.Digest{digest})
+	return usable(digest, found)
+}
+
+func usable(digest oci.Digest, found map[oci.Digest]oci.RawManifest) (oci.RawManifest, bool) {
+	raw, there := found[digest]
 	raw.Digest = digest
-	return raw, err == nil && found && raw.MediaType != "" && digest.Verify(raw.Body) == nil
+	return raw, there && raw.MediaType != "" && digest.Verify(raw.Body) == nil
+}
+
+// recallAtOnce is how many manifests are read from the cache at once, and so
+// how many are held that no step has asked for yet.
+const recallAtOnce = 64
+
+// recall reads what was fetched before of the manifests of the next steps.
+func (r *repository) recall(ctx context.Context, steps []plan.Step) {
+	if r.Contents == nil {
+		return
+	}
+	var digests []oci.Digest
+	for _, s := range steps {
+		if s.Action == plan.DeleteManifest || s.Action == plan.Untag {
+			digests = append(digests, s.Digest)
+		}
+	}
+	found, _ := r.Contents.Contents(ctx, digests)
+	for _, digest := range digests {
+		if raw, there := usable(digest, found); there {
+			r.noteRecalled(raw)
+		}
+	}
 }

@@ -26,6 +26,8 @@ type picture struct {
 	missing map[oci.Digest]bool
 	// kept are manifests that were archived before their step.
 	kept map[int]oci.RawManifest
+	// ready are manifests from the cache that a step will ask for.
+	ready map[oci.Digest]oci.RawManifest
 	// gone are digests that this process saw go, due those that are still to be
 	// deleted or put back, with the number of steps.
 	gone map[oci.Digest]bool
@@ -44,7 +46,7 @@ type picture struct {
 func newPicture() picture {
 	return picture{
 		guarded: map[oci.Digest]guardian{}, lists: map[oci.Digest][]oci.Descriptor{}, missing: map[oci.Digest]bool{},
-		kept: map[int]oci.RawManifest{}, gone: map[oci.Digest]bool{}, due: map[oci.Digest]int{},
+		kept: map[int]oci.RawManifest{}, ready: map[oci.Digest]oci.RawManifest{}, gone: map[oci.Digest]bool{}, due: map[oci.Digest]int{},
 	}
 }
 
@@ -129,6 +131,32 @@ func (p *picture) keptBefore(seq int) (oci.RawManifest, bool) {
 	defer p.mu.Unlock()
 	raw, kept := p.kept[seq]
 	return raw, kept
+}
+
+func (p *picture) noteRecalled(raw oci.RawManifest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ready[raw.Digest] = raw
+}
+
+func (p *picture) recalled(digest oci.Digest) (raw oci.RawManifest, ready bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	raw, ready = p.ready[digest]
+	return raw, ready
+}
+
+// used drops a manifest that nobody will ask for again.
+func (p *picture) used(digest oci.Digest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.ready, digest)
+}
+
+func (p *picture) forgetRecalled() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.ready)
 }
 
 // expect notes which digests the steps will delete or put back, finished that

@@ -68,9 +68,9 @@ type Archive interface {
 	Blob(ctx context.Context, digest oci.Digest) (io.ReadCloser, int64, error)
 }
 
-// Contents are manifests that were fetched before, by digest. It saves
-// requests, and on registries that count a fetch as a pull it saves their pull
-// times. Nil is allowed.
+// Contents are manifests that were fetched before, by digest; those that are
+// not at hand are left out. It saves requests, and on registries that count a
+// fetch as a pull it saves their pull times. Nil is allowed.
 type Contents interface {
-	Content(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error)
+	Contents(ctx context.Context, digests []oci.Digest) (map[oci.Digest]oci.RawManifest, error)
 }

@@ -124,8 +124,12 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 	var mu sync.Mutex
 	var postponed []plan.Step
 	var group errgroup.Group
+	defer r.forgetRecalled()
 	turns := newTurns(len(layer))
 	for i, s := range layer {
+		if i%recallAtOnce == 0 {
+			r.recall(ctx, layer[i:min(i+recallAtOnce, len(layer))])
+		}
 		one := func() error {
 			defer r.hand.put()
 			later, err := r.one(ctx, s, turns, i)

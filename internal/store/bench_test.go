@@ -14,16 +14,20 @@ import (
 )
 
 // BenchmarkStep is what the state has to do for one step of a run: its manifest
-// is read, archived and gone, with as many steps side by side as apply has.
+// is read, with those of the next ones, archived and gone, with as many steps
+// side by side as apply has.
 func BenchmarkStep(b *testing.B) {
 	ctx, s := b.Context(), open(b)
 	manifest := func(n int) oci.RawManifest {
 		body := fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 600))
 		return oci.RawManifest{Digest: oci.FromBytes(body), MediaType: oci.MediaTypeImage, Body: body}
 	}
+	const together, all = 64, 64 * 80
 	var contents []oci.RawManifest
-	for n := range 5000 {
+	var digests []oci.Digest
+	for n := range all {
 		contents = append(contents, manifest(n))
+		digests = append(digests, contents[n].Digest)
 	}
 	check(b, s.KeepContents(ctx, t0, contents...))
 	check(b, s.Begin(ctx, journal.Run{ID: "run", Started: t0}, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }))
@@ -33,11 +37,13 @@ func BenchmarkStep(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			n := int(seq.Add(1))
-			raw, found, err := s.Content(ctx, contents[n%len(contents)].Digest)
-			if err != nil || !found {
-				b.Errorf("%v, %v", found, err)
-				return
+			if n%together == 0 {
+				if found, err := s.Contents(ctx, digests[n%all:][:together]); err != nil || len(found) != together {
+					b.Errorf("%d, %v", len(found), err)
+					return
+				}
 			}
+			raw := contents[n%all]
 			check(b, s.Keep(ctx, archive.Entry{Run: "run", Seq: n, Registry: "r", Repository: "app", Manifest: raw, At: t0}, nil))
 			check(b, s.Intend(ctx, journal.Intent{Run: "run", Seq: n, At: t0}))
 			check(b, s.Record(ctx, journal.Outcome{Run: "run", Seq: n, Registry: "r", Repository: "app", Digest: raw.Digest, Status: journal.Done, At: t0.Add(time.Second)}))

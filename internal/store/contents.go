@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"sync"
 	"time"
 
@@ -22,25 +21,8 @@ type cacheBound struct {
 	used    int64
 }
 
-// Content is a manifest or config that was fetched before. Its bytes have its
-// digest.
-func (s *Store) Content(ctx context.Context, digest oci.Digest) (oci.RawManifest, bool, error) {
-	raw := oci.RawManifest{Digest: digest}
-	err := s.prepared.content.QueryRowContext(ctx, string(digest)).Scan(&raw.MediaType, &raw.Body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return oci.RawManifest{}, false, nil
-	}
-	if err != nil {
-		return oci.RawManifest{}, false, translate(s.path, err)
-	}
-	if err := digest.Verify(raw.Body); err != nil {
-		return oci.RawManifest{}, false, &Error{Path: s.path, Kind: ErrDamaged, Err: err}
-	}
-	return raw, true, nil
-}
-
-// Contents are those of many digests that are cached, in one read. One that
-// lost its bytes is left out.
+// Contents are the manifests and configs of many digests that were fetched
+// before, in one read. One that lost its bytes is left out.
 func (s *Store) Contents(ctx context.Context, digests []oci.Digest) (map[oci.Digest]oci.RawManifest, error) {
 	wanted, err := json.Marshal(digests)
 	if err != nil {
