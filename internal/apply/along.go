@@ -127,10 +127,20 @@ func (r *repository) settle(ctx context.Context, waiting []*attempt, names []str
 				status, why, err := a.went(ctx, a.acted, false)
 				return r.ended(ctx, a.Step, status, why, err)
 			}
-			status, why, err := a.lookAfter(ctx, a.acted)
+			status, why, err := a.lookAgain(ctx)
 			r.stopWhere(a.halt)
 			return r.ended(ctx, a.Step, status, why, err)
 		})
 	}
 	return group.Wait()
+}
+
+// lookAgain settles a step by looks of its own. Its manifest had gone: where it
+// is there now, somebody has pushed it again.
+func (a *attempt) lookAgain(ctx context.Context) (journal.Status, string, error) {
+	found, err := a.head(ctx, string(a.Digest))
+	if err == nil && found.Digest != "" {
+		return journal.Changed, "it was deleted, and is there again", nil
+	}
+	return a.lookAfter(ctx, a.acted)
 }

@@ -70,6 +70,36 @@ func TestATagThatIsStillListedIsLookedAt(t *testing.T) {
 	}
 }
 
+// Somebody pushes an image again right after it was seen to be gone.
+func TestAnImageThatIsPushedAgainAfterItWasDeleted(t *testing.T) {
+	r, tags := images(t, 100, 1)
+	again := tags[70]
+	digest := digestOf(t, r, "app", again)
+	var image *world.Manifest
+	looking := false
+	r.registry.Before(func(c call.Call) {
+		switch of := c.Reference == string(digest); {
+		case of && c.Op == call.DeleteManifest:
+			r.registry.Edit(func(w *world.World) { image = w.Repository("app").Manifests[digest] })
+		case of && c.Op == call.Head && image != nil:
+			looking = true
+		case looking:
+			r.registry.Edit(func(w *world.World) {
+				w.Repository("app").Manifests[digest] = image
+				w.Repository("app").Tag(again, image)
+			})
+			looking, image = false, nil
+		}
+	})
+	result := r.apply(t)
+	if o := outcome(t, r, result, again); o.Status != journal.Changed || result.Counts[journal.Done] != len(tags)-1 || r.clock.slept > 0 {
+		t.Errorf("%s (%s) after %v, %v", o.Status, o.Error, r.clock.slept, result.Counts)
+	}
+	if r.registry.World().Repositories["app"].Tags[again] != digest {
+		t.Error("what was pushed again is gone")
+	}
+}
+
 // A registry that keeps the tag of one deleted manifest after it took those of
 // others along is helped there too, and where that does not help it is told.
 func TestATagThatStaysIsTakenAway(t *testing.T) {

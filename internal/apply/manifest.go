@@ -150,10 +150,11 @@ func (a *attempt) lookAfter(ctx context.Context, acted error) (journal.Status, s
 	stayed, tried := false, map[string]bool{}
 	_, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
 		var err error
-		if after, err = a.after(ctx); err != nil || after.there || a.supports().TagDelete == registry.SupportNo {
+		after, err = a.after(ctx)
+		stayed = stayed || len(after.left) > 0
+		if err != nil || after.there || a.supports().TagDelete == registry.SupportNo {
 			return after.gone(), err
 		}
-		stayed = stayed || len(after.left) > 0
 		help := slices.DeleteFunc(slices.Clone(after.left), func(tag string) bool { return tried[tag] })
 		if len(help) == 0 {
 			return after.gone(), nil
