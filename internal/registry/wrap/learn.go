@@ -84,7 +84,7 @@ func (t *Throttle) answered(class string, start, now time.Time) {
 	if !t.strain.calm() {
 		t.strain.answers++
 	}
-	late, known := t.strain.late(class, t.inFlight, start, now, t.stalls.since(start, now))
+	late, known := t.strain.late(class, t.inFlight, start, now)
 	if t.look != nil {
 		t.looked(late, known, start, now)
 		return

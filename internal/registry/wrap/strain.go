@@ -63,9 +63,9 @@ func (s *strain) tolerate(now time.Time) {
 }
 
 // late says whether an answer took clearly longer than it could while so many
-// were in flight, also without the time for which this machine stalled; known is
-// false for answers that cannot be compared with others.
-func (s *strain) late(class string, inFlight int, start, now time.Time, stalled time.Duration) (late, known bool) {
+// were in flight; known is false for answers that cannot be compared with
+// others.
+func (s *strain) late(class string, inFlight int, start, now time.Time) (late, known bool) {
 	if class == "" {
 		return false, false
 	}
@@ -79,7 +79,7 @@ func (s *strain) late(class string, inFlight int, start, now time.Time, stalled 
 	}
 	took := now.Sub(start)
 	could := e.could(took, now)
-	return float64(took-stalled) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
+	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
 }
 
 // quickFor is how long an answer may take without being late, whatever others

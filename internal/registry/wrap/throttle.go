@@ -31,7 +31,6 @@ type Throttle struct {
 	strain strain
 	cut    time.Time // what was sent before tells nothing new about too much
 	look   *look     // under way
-	stalls stalls
 
 	// Of slowing down again and again since the pace was raised last: where it
 	// began, per second; 0: it did not, below 0: a look has shown that it is
@@ -66,7 +65,6 @@ func (t *Throttle) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.leave()
 		return nil, err
 	}
-	t.stalls.watch(t.busy)
 	start := time.Now()
 	resp, err := t.next.RoundTrip(req)
 	t.learn(req, resp, err, start)
@@ -134,13 +132,6 @@ func (t *Throttle) enter(ctx context.Context) error {
 		t.leave() // the place was given just now
 		return ctx.Err()
 	}
-}
-
-// busy says whether requests are in flight.
-func (t *Throttle) busy() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.inFlight > 0
 }
 
 func (t *Throttle) leave() {
