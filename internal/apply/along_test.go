@@ -15,6 +15,7 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
 )
 
@@ -301,6 +302,29 @@ func TestStepsAreSettledWithEveryListing(t *testing.T) {
 	allDone(t, result)
 	if told != 50 {
 		t.Errorf("%d outcomes ten steps after the listing", told)
+	}
+}
+
+// Where the listing in the middle of a run fails, nothing more is deleted, and
+// the steps that waited for it are looked at.
+func TestStepsAreSettledWhereTheListingFails(t *testing.T) {
+	for _, kind := range []error{registry.ErrUnavailable, registry.ErrDenied} {
+		r, tags := images(t, 100, 1)
+		middle := digestOf(t, r, "app", tags[49])
+		r.registry.After(func(c call.Call) {
+			if c.Op == call.DeleteManifest && c.Reference == string(middle) {
+				_ = r.clock.Sleep(context.Background(), 16*time.Second)
+			}
+		})
+		req := r.request()
+		script := r.faulty(&req, fault.Fault{Op: call.Tags, Nth: 2, Kind: fault.Refuse, Err: kind})
+		result, err := applytest.Run(t.Context(), req)
+		if err != nil || len(script.Unused()) > 0 {
+			t.Fatalf("%v, unused faults %v", err, script.Unused())
+		}
+		if result.Counts[journal.Done] != 50 || result.Counts[journal.Refused] != 50 {
+			t.Errorf("%v: %v", kind, result.Counts)
+		}
 	}
 }
 

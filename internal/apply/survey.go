@@ -184,7 +184,8 @@ func (r *repository) refresh(ctx context.Context) error {
 	return r.settle(ctx, waiting, names)
 }
 
-// listAgain returns the listing with the steps that waited before it began.
+// listAgain returns the listing with the steps that waited before it began. Where
+// it fails they wait on.
 func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names []string, err error) {
 	r.listing.Lock()
 	defer r.listing.Unlock()
@@ -193,27 +194,31 @@ func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names [
 		return nil, nil, nil
 	}
 	waiting = r.along.take()
-	defer func() {
-		if err != nil {
-			r.along.leave(waiting...)
-		}
-	}()
+	if names, err = r.guardNew(ctx); err != nil {
+		r.along.leave(waiting...)
+		return nil, nil, err
+	}
+	r.surveyed = now
+	return waiting, names, nil
+}
+
+// guardNew lists the tags and guards what those lead to that were not known.
+func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
 	names, err = r.listTags(ctx)
 	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return nil, nil, fmt.Errorf("the tags could not be listed again: %w", err)
+		return nil, fmt.Errorf("the tags could not be listed again: %w", err)
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	appeared, err := r.resolve(ctx, slices.DeleteFunc(slices.Clone(names), r.knows))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(appeared)) {
 		if err := r.guardTag(ctx, name, appeared[name]); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		r.appeared(name, appeared[name])
 	}
-	r.surveyed = now
-	return waiting, names, nil
+	return names, nil
 }
