@@ -213,7 +213,6 @@ func (a *attempt) keep(ctx context.Context, via string) (*oci.RawManifest, journ
 		}
 	}
 	raw, err := a.fetch(ctx, a.Digest, via)
-	a.used(a.Digest)
 	if errors.Is(err, registry.ErrNotFound) {
 		// Half gone already; an earlier process has kept it.
 		if kept, notKept := a.Archive.Manifest(ctx, a.Digest); notKept == nil {

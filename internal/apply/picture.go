@@ -146,17 +146,11 @@ func (p *picture) recalled(digest oci.Digest) (raw oci.RawManifest, ready bool) 
 	return raw, ready
 }
 
-// used drops a manifest that nobody will ask for again.
+// used drops a manifest when the step that it was read for has ended.
 func (p *picture) used(digest oci.Digest) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.ready, digest)
-}
-
-func (p *picture) forgetRecalled() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	clear(p.ready)
 }
 
 // expect notes which digests the steps will delete or put back, finished that

@@ -124,7 +124,6 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 	var mu sync.Mutex
 	var postponed []plan.Step
 	var group errgroup.Group
-	defer r.forgetRecalled()
 	turns := newTurns(len(layer))
 	for i, s := range layer {
 		if i%recallAtOnce == 0 {
@@ -163,6 +162,7 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 func (r *repository) one(ctx context.Context, s plan.Step, turns *turns, i int) (later bool, err error) {
 	defer turns.have(i)
 	status, why, err := r.step(ctx, s, turns, i)
+	r.used(s.Digest)
 	if err == nil && (status == postponed || status == unlisted) {
 		return status == postponed, nil
 	}
