@@ -46,7 +46,7 @@ func TestNoPlanWhereTheScanCannotBeRecorded(t *testing.T) {
 	a := h.app(t)
 	h.plan(t, a) // makes the state
 	before := plansOf(t, a)
-	state, err := sql.Open("sqlite", h.state)
+	state, err := sql.Open("sqlite", h.state+"?_pragma=busy_timeout(60000)") // what was fetched may still be being written
 	if err != nil {
 		t.Fatal(err)
 	}
