@@ -35,12 +35,12 @@ func compareApply(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := goBuild(ctx, dir, "./cmd/regkeep", "./bench"); err != nil {
+	if err := goBuild(ctx, dir, "./cmd/regkeep", "./bench", "./bench/floor"); err != nil {
 		return err
 	}
 	program := func(name string) string { return filepath.Join(dir, name) }
 	planFile, state := filepath.Join(dir, "plan.jsonl"), filepath.Join(dir, "state.db")
-	floorArgs := []string{program("bench"), "applyfloor", "-concurrency", fmt.Sprint(*concurrent), "-plan", planFile}
+	floorArgs := []string{program("floor"), "-concurrency", fmt.Sprint(*concurrent), "-plan", planFile}
 	contestants := []contestant{
 		{name: "floor: look, delete, look", args: append(floorArgs[:len(floorArgs):len(floorArgs)], "HOST")},
 		{name: "floor with the looks at the rest", args: append(floorArgs[:len(floorArgs):len(floorArgs)], "-whole", "HOST")},

@@ -46,11 +46,11 @@ func compare(ctx context.Context, args []string) error {
 
 // build makes the binaries and says how each is run.
 func build(ctx context.Context, dir string, peers bool, concurrent int) ([]contestant, error) {
-	if err := goBuild(ctx, dir, "./cmd/regkeep", "./bench"); err != nil {
+	if err := goBuild(ctx, dir, "./cmd/regkeep", "./bench", "./bench/floor"); err != nil {
 		return nil, err
 	}
 	state := filepath.Join(dir, "state.db")
-	floorArgs := []string{filepath.Join(dir, "bench"), "floor", "-concurrency", fmt.Sprint(concurrent)}
+	floorArgs := []string{filepath.Join(dir, "floor"), "-concurrency", fmt.Sprint(concurrent)}
 	plan := []string{filepath.Join(dir, "regkeep"), "plan", "HOST", "--older-than", "1d", "--keep", "5", "--quiet", "--format", "json", "--state", state}
 	list := []contestant{
 		{name: floorCold, args: slices.Concat(floorArgs, []string{"HOST"})},

@@ -1,7 +1,6 @@
 // Command bench measures regkeep beside other clients on one registry.
 //
 //	go run ./bench serve -tags 5000 -per-image 2 -latency 5ms     a synthetic registry
-//	go run ./bench floor HOST                                     the least a client must send
 //	go run ./bench compare                                        regkeep, the floor and other tools, one table
 //	go run ./bench real                                           the floor and regkeep on real registries
 //	go run ./bench knee                                           registries that bear so many requests a second
@@ -19,11 +18,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	commands := map[string]func(context.Context, []string) error{
-		"serve": serve, "floor": floorCommand, "compare": compare, "knee": knee, "real": realRegistries, "registry": registryCommand,
-		"apply": compareApply, "applyfloor": applyFloor,
+		"serve": serve, "compare": compare, "knee": knee, "real": realRegistries, "registry": registryCommand,
+		"apply": compareApply,
 	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: bench serve|floor|compare|apply|applyfloor|knee|real|registry [flags]; each takes -h")
+		fmt.Fprintln(os.Stderr, "usage: bench serve|compare|apply|knee|real|registry [flags]; each takes -h")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](ctx, os.Args[2:]); err != nil {

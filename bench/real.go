@@ -77,8 +77,8 @@ func realOnce(ctx context.Context, dir, kind string, tags, runs int, contestants
 	all := slices.Clone(contestants)
 	if kind == "olareg" || kind == "zot" { // which have the referrers API
 		for i, c := range all {
-			if at := slices.Index(c.args, "floor"); at >= 0 {
-				all[i].args = slices.Insert(slices.Clone(c.args), at+1, "-referrers")
+			if strings.HasPrefix(c.name, "floor") {
+				all[i].args = slices.Insert(slices.Clone(c.args), 1, "-referrers")
 			}
 		}
 	}

@@ -2,42 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	"github.com/regkeep/regkeep/internal/plan"
 )
-
-// applyFloor carries out a plan with as little as can be said to carry it out:
-// look, delete, look again. It archives nothing, writes nothing down and
-// believes the plan. With whole it also sends the looks that apply promises
-// for every repository: each of its tags once before anything is deleted, and
-// each tag that stays once afterwards.
-func applyFloor(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("applyfloor", flag.ExitOnError)
-	concurrent := flags.Int("concurrency", 64, "requests in flight")
-	whole := flags.Bool("whole", false, "also look at every tag before, and at every tag that stays after")
-	file := flags.String("plan", "", "plan file")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	f := newFloor(flags.Arg(0), *concurrent, false)
-	all, err := readRemovals(*file)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	requests, err := f.apply(ctx, all, *whole)
-	fmt.Printf("%d requests in %s\n", requests, time.Since(began).Round(time.Millisecond))
-	return err
-}
 
 // removal is one removal: what is looked at before and after, and what is
 // deleted.
@@ -49,6 +22,12 @@ type removals struct {
 	after  []removal // those that stay
 }
 
+// line is what counts in a line of a plan.
+type line struct {
+	Type, Repository, Tag, Digest, Verdict, Action string
+	Takes                                          []string
+}
+
 func readRemovals(name string) (all removals, err error) {
 	file, err := os.Open(name)
 	if err != nil {
@@ -57,28 +36,27 @@ func readRemovals(name string) (all removals, err error) {
 	defer file.Close()
 	concerned := map[string]bool{}
 	var stay []removal
-	for in := plan.NewReader(file); ; {
-		line, err := in.Next()
-		if errors.Is(err, io.EOF) {
+	for in := json.NewDecoder(file); ; {
+		var l line
+		if err := in.Decode(&l); errors.Is(err, io.EOF) {
 			break
-		}
-		if err != nil {
+		} else if err != nil {
 			return all, err
 		}
-		switch line := line.(type) {
-		case *plan.Verdict:
-			t := removal{repository: line.Repository, look: line.Tag}
+		switch l.Type {
+		case "verdict":
+			t := removal{repository: l.Repository, look: l.Tag}
 			all.before = append(all.before, t)
-			if line.Verdict != "remove" {
+			if l.Verdict != "remove" {
 				stay = append(stay, t)
 			}
-		case *plan.Step:
-			concerned[line.Repository] = true
-			t := removal{line.Repository, line.Tag, line.Tag, line.Tag}
-			if line.Action == plan.DeleteManifest {
-				t = removal{line.Repository, string(line.Digest), string(line.Digest), string(line.Digest)}
-				if len(line.Takes) > 0 {
-					t.look = line.Takes[0]
+		case "step":
+			concerned[l.Repository] = true
+			t := removal{l.Repository, l.Tag, l.Tag, l.Tag}
+			if l.Action == "delete-manifest" {
+				t = removal{l.Repository, l.Digest, l.Digest, l.Digest}
+				if len(l.Takes) > 0 {
+					t.look = l.Takes[0]
 				}
 			}
 			all.each = append(all.each, t)
@@ -92,7 +70,16 @@ func readRemovals(name string) (all removals, err error) {
 	return all, nil
 }
 
-func (f *floor) apply(ctx context.Context, all removals, whole bool) (int64, error) {
+// apply carries out a plan with as little as can be said to carry it out:
+// look, delete, look again. It archives nothing, writes nothing down and
+// believes the plan. With whole it also sends the looks that regkeep promises
+// for every repository: each of its tags once before anything is deleted, and
+// each tag that stays once afterwards.
+func (f *floor) apply(ctx context.Context, file string, whole bool) (int64, error) {
+	all, err := readRemovals(file)
+	if err != nil {
+		return 0, err
+	}
 	var requests atomic.Int64
 	send := func(method string, t removal, reference string, want int) error {
 		requests.Add(1)
@@ -104,7 +91,7 @@ func (f *floor) apply(ctx context.Context, all removals, whole bool) (int64, err
 			return requests.Load(), err
 		}
 	}
-	err := f.each(all.each, func(t removal) error {
+	err = f.each(all.each, func(t removal) error {
 		return errors.Join(present(t), send(http.MethodDelete, t, t.remove, http.StatusAccepted), send(http.MethodHead, t, t.gone, http.StatusNotFound))
 	})
 	if whole && err == nil {

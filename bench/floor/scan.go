@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
 )
@@ -28,30 +26,7 @@ type floor struct {
 	referrers  bool
 }
 
-func floorCommand(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("floor", flag.ExitOnError)
-	concurrent := flags.Int("concurrency", 64, "requests in flight")
-	warm := flags.Bool("warm", false, "one HEAD per tag and nothing else")
-	referrers := flags.Bool("referrers", false, "ask who refers to each image, too")
-	repository := flags.String("repository", "", "the only one to look at; \"\": those of the catalog")
-	if err := flags.Parse(args); err != nil {
-		return err
-	}
-	f := newFloor(flags.Arg(0), *concurrent, *warm)
-	f.repository, f.referrers = *repository, *referrers
-	began := time.Now()
-	requests, err := f.run(ctx)
-	fmt.Printf("%d requests in %s\n", requests, time.Since(began).Round(time.Millisecond))
-	return err
-}
-
-func newFloor(host string, concurrent int, warm bool) *floor {
-	return &floor{base: "http://" + host, concurrent: concurrent, warm: warm, client: &http.Client{
-		Transport: &http.Transport{MaxIdleConnsPerHost: concurrent, MaxConnsPerHost: concurrent},
-	}}
-}
-
-func (f *floor) run(ctx context.Context) (requests int64, err error) {
+func (f *floor) scan(ctx context.Context) (requests int64, err error) {
 	var mu sync.Mutex
 	type content struct {
 		repository string
