@@ -57,14 +57,9 @@ func newContents(ctx context.Context, state *store.Store, clock func() time.Time
 }
 
 // ahead is told what the tags of a repository that is going to be read pointed
-// at, in the order in which they will be resolved.
-func (c *contents) ahead(pointers []store.Pointer) {
-	digests := make([]oci.Digest, len(pointers))
-	for i, p := range pointers {
-		digests[i] = p.Digest
-	}
-	c.shelf.ahead(digests)
-}
+// at, in the order in which they will be resolved; row is the same for all of
+// the repository.
+func (c *contents) ahead(row *row, digests []oci.Digest) { c.shelf.ahead(row, digests) }
 
 // Get implements wrap.Content.
 func (c *contents) Get(ctx context.Context, key wrap.ContentKey) ([]byte, string, bool) {

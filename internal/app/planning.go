@@ -11,6 +11,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -254,10 +255,11 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		var pointers []store.Pointer
 		var reading sync.WaitGroup
 		reading.Go(func() { pointers, _ = state.Recalled(ctx, opened.info.Name, repository) }) // none: everything is fetched
+		var row row
 		return func(tags []inventory.Tag) []bool {
 			reading.Wait()
 			listed, recalled := stillListed(pointers, tags)
-			cache.ahead(listed)
+			cache.ahead(&row, listed)
 			return recalled
 		}
 	}
@@ -272,16 +274,17 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	}), nil
 }
 
-// stillListed leaves of pointers those of tags that there are, and says which
-// tags these are. Both are sorted by name.
-func stillListed(pointers []store.Pointer, tags []inventory.Tag) ([]store.Pointer, []bool) {
-	listed, here := pointers[:0], make([]bool, len(tags))
-	for _, p := range pointers {
-		if i, there := slices.BinarySearchFunc(tags, p.Tag, func(t inventory.Tag, name string) int { return strings.Compare(t.Name, name) }); there {
-			listed, here[i] = append(listed, p), true
+// stillListed says which digests pointers have for tags, in the order of tags,
+// and which of these there is one for. The pointers are sorted by name.
+func stillListed(pointers []store.Pointer, tags []inventory.Tag) (digests []oci.Digest, listed []bool) {
+	listed = make([]bool, len(tags))
+	for i := range tags {
+		at, found := slices.BinarySearchFunc(pointers, tags[i].Name, func(p store.Pointer, name string) int { return strings.Compare(p.Tag, name) })
+		if found {
+			digests, listed[i] = append(digests, pointers[at].Digest), true
 		}
 	}
-	return listed, here
+	return digests, listed
 }
 
 // pulse tells now and then how many requests were sent, because a large

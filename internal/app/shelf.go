@@ -27,11 +27,15 @@ type armful struct {
 	digests []oci.Digest
 	next    *armful
 	fetched sync.Once
-	taken   sync.Once
+	taken   bool // something of it was asked for
 	found   map[oci.Digest]oci.RawManifest
 	bytes   int
 	takes   int
 }
+
+// row is what was announced one after the other, to be taken in this order. Its
+// zero value is an empty one.
+type row struct{ last *armful }
 
 const (
 	// mostShelved is how many bytes of contents lie ready.
@@ -45,29 +49,31 @@ func newShelf(read func([]oci.Digest) map[oci.Digest]oci.RawManifest) shelf {
 	return shelf{read: read, of: map[oci.Digest]*armful{}}
 }
 
-// ahead announces manifests in the order in which they will be taken, and
-// begins to read.
-func (s *shelf) ahead(digests []oci.Digest) {
+// ahead announces further manifests of a row, in the order in which they will be
+// taken, and begins to read where all before them were begun with.
+func (s *shelf) ahead(row *row, digests []oci.Digest) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var first, last *armful
+	before := row.last
+	var first *armful
 	for _, digest := range digests {
 		if s.of[digest] != nil {
 			continue
 		}
-		if last == nil || len(last.digests) == together {
+		if first == nil || len(row.last.digests) == together {
 			one := &armful{}
-			if last == nil {
+			if first == nil {
 				first = one
-			} else {
-				last.next = one
 			}
-			last = one
+			if row.last != nil {
+				row.last.next = one
+			}
+			row.last = one
 		}
-		last.digests = append(last.digests, digest)
-		s.of[digest] = last
+		row.last.digests = append(row.last.digests, digest)
+		s.of[digest] = row.last
 	}
-	if first != nil {
+	if first != nil && (before == nil || before.taken) {
 		s.reading.Go(func() { s.fetch(first) })
 	}
 }
@@ -82,17 +88,16 @@ func (s *shelf) take(digest oci.Digest) (oci.RawManifest, bool) {
 		return oci.RawManifest{}, false
 	}
 	s.fetch(a)
-	a.taken.Do(func() {
-		if a.next != nil {
-			s.reading.Go(func() { s.fetch(a.next) })
-		}
-	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if next := a.next; !a.taken && next != nil {
+		s.reading.Go(func() { s.fetch(next) })
+	}
+	a.taken = true
 	raw, found := a.found[digest]
 	if !found {
 		return oci.RawManifest{}, false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if a.takes++; a.takes == len(a.found) {
 		s.putAway(a)
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -50,7 +51,7 @@ func images(n, size int) (l *library, manifests, configs []oci.Digest) {
 func TestContentsAreReadAheadSomeAtATime(t *testing.T) {
 	l, manifests, configs := images(2*together+10, 0)
 	s := newShelf(l.read)
-	s.ahead(append(manifests, manifests...))
+	s.ahead(&row{}, append(manifests, manifests...))
 	for i := range together {
 		for _, digest := range []oci.Digest{manifests[i], configs[i]} {
 			if raw, found := s.take(digest); !found || raw.Digest != digest {
@@ -67,11 +68,51 @@ func TestContentsAreReadAheadSomeAtATime(t *testing.T) {
 	}
 }
 
+// What is announced while the first of it is still to be taken waits for its
+// turn: a long list, of which parts come faster than they are taken, would push
+// off the shelf what is taken first.
+func TestWhatIsAnnouncedLaterIsReadLater(t *testing.T) {
+	l, manifests, _ := images(4*together, 0)
+	s := newShelf(l.read)
+	var row row
+	for part := range slices.Chunk(manifests, together) {
+		s.ahead(&row, part)
+	}
+	s.wait()
+	if want := []int{together, together}; !slices.Equal(l.reads, want) {
+		t.Errorf("read %v before anything was taken, want the first armful: %v", l.reads, want)
+	}
+	for i, digest := range manifests {
+		if _, found := s.take(digest); !found {
+			t.Fatalf("%d: %s was not there", i, digest)
+		}
+	}
+	s.wait()
+	if want := slices.Repeat([]int{together}, 8); !slices.Equal(l.reads, want) {
+		t.Errorf("read %v, want each armful once: %v", l.reads, want)
+	}
+}
+
+// Where all that was announced has been begun with, what follows is read at once.
+func TestARowGoesOnWhereItEnded(t *testing.T) {
+	l, manifests, _ := images(together+1, 0)
+	s := newShelf(l.read)
+	var row row
+	s.ahead(&row, manifests[:together])
+	s.take(manifests[0])
+	s.wait()
+	s.ahead(&row, manifests[together:])
+	s.wait()
+	if want := []int{together, together, 1, 1}; !slices.Equal(l.reads, want) {
+		t.Errorf("read %v, want both armfuls: %v", l.reads, want)
+	}
+}
+
 // Once everything was taken, nothing is held any more.
 func TestWhatWasTakenIsPutAway(t *testing.T) {
 	l, manifests, configs := images(2*together+10, 100)
 	s := newShelf(l.read)
-	s.ahead(manifests)
+	s.ahead(&row{}, manifests)
 	for i := range manifests {
 		for _, digest := range []oci.Digest{manifests[i], configs[i]} {
 			if _, found := s.take(digest); !found {
@@ -89,7 +130,7 @@ func TestTheShelfIsBounded(t *testing.T) {
 	l, manifests, _ := images(40, 1<<20)
 	s := newShelf(l.read)
 	for _, digest := range manifests { // forty repositories of one image
-		s.ahead([]oci.Digest{digest})
+		s.ahead(&row{}, []oci.Digest{digest})
 		if _, found := s.take(digest); !found {
 			t.Fatalf("%s was not there", digest)
 		}

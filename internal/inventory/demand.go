@@ -5,8 +5,13 @@ import "github.com/regkeep/regkeep/internal/oci"
 // Demand says what a decision could depend on, so that nothing else is asked
 // of the registry.
 type Demand interface {
-	// Want is called once per repository with its complete tag list at Depth
-	// Names, from several goroutines at once. It must not keep repo.
+	// Want is called with the complete tag list of a repository at Depth Names,
+	// from several goroutines at once. It must not keep repo.
+	//
+	// Where a list is long it is also called with the first tags, while the rest
+	// is on its way. When it wants Graph for these, they are looked at; it should
+	// want it for the whole list then, because what it does not want was asked for
+	// in vain. Untagged should not depend on the tags.
 	Want(repo *Repository) Want
 }
 

@@ -12,15 +12,18 @@ import (
 )
 
 // list reads the complete tag list. missing says that there is no such
-// repository.
-func (s *Scanner) list(ctx context.Context, jobs chan<- func(), repository string) (tags []registry.Tag, missing bool, err error) {
+// repository. heard is called on the worker, after every further tag, with all
+// so far; nil: nobody is.
+func (s *Scanner) list(ctx context.Context, jobs chan<- func(), repository string, heard func(tags []registry.Tag)) (tags []registry.Tag, missing bool, err error) {
 	waited := do(ctx, jobs, func() {
 		for tag, failure := range s.reader.Tags(ctx, repository) {
 			if failure != nil {
 				err = failure
 				break
 			}
-			tags = append(tags, tag)
+			if tags = append(tags, tag); heard != nil {
+				heard(tags)
+			}
 		}
 	})
 	if waited == nil {
@@ -68,21 +71,28 @@ func latest(a, b time.Time) time.Time {
 	return a
 }
 
+func newTags(listed []registry.Tag) []Tag {
+	tags := make([]Tag, len(listed))
+	for i := range listed {
+		tags[i] = newTag(listed[i])
+	}
+	return tags
+}
+
 func newTag(t registry.Tag) Tag {
 	return Tag{Name: t.Name, Digest: t.Digest, Pushed: t.Pushed, Pulled: t.Pulled, Handle: t.Handle, Problem: t.Problem}
 }
 
-// placeholders are manifests as far as the listing told about them.
-func placeholders(tags []registry.Tag) map[oci.Digest]*Manifest {
-	manifests := map[oci.Digest]*Manifest{}
+// placeholders adds manifests as far as the listing told about them.
+func (r *Repository) placeholders(tags []registry.Tag) {
 	for _, tag := range tags {
 		if tag.Digest == "" {
 			continue
 		}
-		m := manifests[tag.Digest]
+		m := r.Manifests[tag.Digest]
 		if m == nil {
 			m = &Manifest{Digest: tag.Digest}
-			manifests[tag.Digest] = m
+			r.Manifests[tag.Digest] = m
 		}
 		if m.MediaType == "" && tag.MediaType != "" {
 			m.MediaType, m.Kind = tag.MediaType, oci.KindOf(tag.MediaType)
@@ -90,5 +100,4 @@ func placeholders(tags []registry.Tag) map[oci.Digest]*Manifest {
 		m.Pulled, m.Created = latest(m.Pulled, tag.Pulled), latest(m.Created, tag.Created)
 		m.Bytes = max(m.Bytes, tag.Size)
 	}
-	return manifests
 }

@@ -1,9 +1,12 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -30,12 +33,15 @@ type reading struct {
 	single map[oci.Platform][]oci.Platform
 
 	recalled []bool // by index of the tag: whether its manifest is at hand unless it has moved; nil: none
+	begun    []bool // by index of the tag: whether it was looked at while the tags were listed
 
 	now       []ask   // served first, last in first out
-	tags      []int32 // tags to resolve, then these, from the end
+	tags      []int32 // tags to resolve, then these, from the beginning
 	later     []ask   // manifests by digest, once every tag is resolved
 	resolving int     // tags on their way
+	listing   bool    // there may be tags that are not known yet
 	inFlight  int
+	answers   chan answer
 
 	vanished []int // tags that were listed and then not found
 	failures int
@@ -61,7 +67,7 @@ const mostFailures = 5
 
 func (s *Scanner) reading(jobs chan<- func(), repo *Repository) *reading {
 	return &reading{
-		s: s, jobs: jobs, repo: repo,
+		s: s, jobs: jobs, repo: repo, answers: make(chan answer),
 		marks: map[oci.Digest]mark{}, configs: map[oci.Digest]*oci.Config{},
 		blobs: map[oci.Digest]oci.Digest{}, single: map[oci.Platform][]oci.Platform{},
 	}
@@ -69,7 +75,55 @@ func (s *Scanner) reading(jobs chan<- func(), repo *Repository) *reading {
 
 // run asks until nothing is left to ask. Its error is the context's.
 func (r *reading) run(ctx context.Context) error {
-	answers := make(chan answer)
+	_, err := r.ask(ctx, nil)
+	return err
+}
+
+// follow asks about tags while they are listed, until the list is whole. What is
+// on its way then is left to place and run.
+func (r *reading) follow(ctx context.Context, parts <-chan part) *whole {
+	r.listing = true
+	list, _ := r.ask(ctx, parts)
+	return list
+}
+
+// begin looks at tags of a list that is on its way.
+func (r *reading) begin(p part) {
+	for i := range p.tags {
+		r.resolve(len(r.repo.Tags) + i)
+	}
+	r.repo.Tags, r.recalled = append(r.repo.Tags, p.tags...), append(r.recalled, p.atHand...)
+}
+
+// place puts the tags where they belong when the list is whole, with what became
+// of those that were begun with. Where these are not the first in the order of
+// names, it waits for their answers, which know them by their old places.
+func (r *reading) place(ctx context.Context, list *whole) error {
+	if list.told < len(r.repo.Tags) {
+		if err := r.run(ctx); err != nil {
+			return err
+		}
+	}
+	before, vanished := r.repo.Tags, r.vanished
+	r.repo.Tags, r.vanished, r.begun = list.tags, nil, make([]bool, len(list.tags))
+	places := make([]int, len(before))
+	for i, tag := range before {
+		at, _ := slices.BinarySearchFunc(list.tags, tag.Name, func(t Tag, name string) int { return strings.Compare(t.Name, name) })
+		list.tags[at].Digest, list.tags[at].Problem = tag.Digest, cmp.Or(list.tags[at].Problem, tag.Problem)
+		places[i], r.begun[at] = at, true
+	}
+	for _, i := range vanished {
+		r.vanished = append(r.vanished, places[i])
+	}
+	r.recalled = append(r.recalled[:list.told], list.atHand...)
+	r.repo.placeholders(list.listed)
+	r.listing = false
+	return nil
+}
+
+// ask asks until nothing is left to ask, or until the list is whole of which
+// parts come.
+func (r *reading) ask(ctx context.Context, parts <-chan part) (*whole, error) {
 	for {
 		if ctx.Err() != nil || r.stopped {
 			r.now, r.tags, r.later = nil, nil, nil
@@ -84,19 +138,24 @@ func (r *reading) run(ctx context.Context) error {
 			} else if next.op == askUnlisted {
 				tag = r.wish.Tags[next.tag]
 			}
-			send, job = r.jobs, func() { answers <- r.s.answer(ctx, r.repo.Name, tag, next) }
-		} else if r.inFlight == 0 {
-			return ctx.Err()
+			send, job = r.jobs, func() { r.answers <- r.s.answer(ctx, r.repo.Name, tag, next) }
+		} else if r.inFlight == 0 && parts == nil {
+			return nil, ctx.Err()
 		}
 		select {
 		case send <- job:
 			r.pop(next)
 			r.inFlight++
-		case a := <-answers:
+		case a := <-r.answers:
 			r.inFlight--
 			if ctx.Err() == nil {
 				r.take(a)
 			}
+		case p := <-parts:
+			if p.whole != nil {
+				return p.whole, ctx.Err()
+			}
+			r.begin(p)
 		}
 	}
 }
@@ -107,10 +166,10 @@ func (r *reading) next() (ask, bool) {
 	if n := len(r.now); n > 0 {
 		return r.now[n-1], true
 	}
-	if n := len(r.tags); n > 0 {
-		return r.tagAsk(int(r.tags[n-1])), true
+	if len(r.tags) > 0 {
+		return r.tagAsk(int(r.tags[0])), true
 	}
-	for n := len(r.later); n > 0 && r.resolving == 0; n = len(r.later) {
+	for n := len(r.later); n > 0 && r.resolving == 0 && !r.listing; n = len(r.later) {
 		q := r.later[n-1]
 		if m := r.repo.Manifests[q.digest]; m == nil || !m.settled() {
 			return q, true
@@ -124,8 +183,8 @@ func (r *reading) pop(q ask) {
 	switch n := len(r.now); {
 	case n > 0 && r.now[n-1] == q:
 		r.now = r.now[:n-1]
-	case len(r.tags) > 0 && r.tagAsk(int(r.tags[len(r.tags)-1])) == q:
-		r.tags = r.tags[:len(r.tags)-1]
+	case len(r.tags) > 0 && r.tagAsk(int(r.tags[0])) == q:
+		r.tags = r.tags[1:]
 	default:
 		r.later = r.later[:len(r.later)-1]
 	}

@@ -14,65 +14,74 @@ import (
 // read reads one repository, as deep as demand says. What goes wrong in it is
 // a gap; the error is the context's, or that of FirstSeen.
 func (s *Scanner) read(ctx context.Context, jobs chan<- func(), name string, demand Demand, gate *gate) (*Repository, error) {
-	repo := &Repository{Registry: s.info.Name, Name: name, PullsRecorded: s.info.Capabilities.PullTimes == registry.SupportYes}
-	r := s.reading(jobs, repo)
-	atHand := func([]Tag) []bool { return nil }
+	l := &listing{
+		s: s, jobs: jobs, repo: s.named(name), demand: demand, gate: gate, parts: make(chan part),
+	}
 	if s.opts.Recall != nil {
-		atHand = s.opts.Recall(ctx, name)
+		l.atHand = s.opts.Recall(ctx, name)
 	}
-	listed, missing, err := s.list(ctx, jobs, name)
-	switch {
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case err != nil:
-		r.fail("tags", err)
-	case missing && slices.Contains(s.opts.Repositories, name):
-		r.gap("tags", "there is no repository %s in %s", name, s.info.Name)
+	go l.run(ctx)
+	repo := s.named(name)
+	repo.Manifests = map[oci.Digest]*Manifest{}
+	r := s.reading(jobs, &repo)
+	list := r.follow(ctx, l.parts)
+	if ctx.Err() != nil || !list.want.Graph {
+		r.stopped = true // what was begun was in vain
+		if err := r.run(ctx); err != nil {
+			return nil, err
+		}
+		return s.listed(jobs, name, list), nil
 	}
-	repo.Tags = make([]Tag, len(listed))
-	for i := range listed {
-		repo.Tags[i] = newTag(listed[i])
-	}
-	if len(repo.Gaps) > 0 {
-		return repo, nil
-	}
-	want := demand.Want(repo)
-	if !want.Graph {
-		return repo, nil
-	}
-	if err := gate.enter(ctx, len(listed)); err != nil {
+	if err := r.place(ctx, list); err != nil {
 		return nil, err
 	}
-	repo.Depth, repo.Manifests, r.wish = Graph, placeholders(listed), want
-	if err := r.graph(ctx, atHand); err != nil {
+	repo.Depth, r.wish = Graph, list.want
+	if err := r.graph(ctx); err != nil {
 		return nil, err
 	}
-	return repo, s.firstSeen(ctx, repo)
+	return &repo, s.firstSeen(ctx, &repo)
 }
 
-// graph resolves the tags and reads what they lead to. atHand says which of them
-// need not be fetched.
-func (r *reading) graph(ctx context.Context, atHand func([]Tag) []bool) error {
+// named is a repository of which nothing is known but its name.
+func (s *Scanner) named(name string) Repository {
+	return Repository{Registry: s.info.Name, Name: name, PullsRecorded: s.info.Capabilities.PullTimes == registry.SupportYes}
+}
+
+// listed is a repository of which the tags are known, as far as they could be
+// listed, and nothing else.
+func (s *Scanner) listed(jobs chan<- func(), name string, list *whole) *Repository {
+	repo := s.named(name)
+	repo.Tags = newTags(list.listed)
+	switch r := s.reading(jobs, &repo); {
+	case list.err != nil:
+		r.fail("tags", list.err)
+	case list.missing:
+		r.gap("tags", "there is no repository %s in %s", name, s.info.Name)
+	}
+	return &repo
+}
+
+// graph resolves the tags, other than those that were begun with, and reads what
+// they lead to.
+func (r *reading) graph(ctx context.Context) error {
 	untagged, err := r.untagged(ctx)
 	if err != nil {
 		return err
 	}
 	light := r.componentsSuffice()
-	r.recalled = atHand(r.repo.Tags)
-	for i := len(r.repo.Tags) - 1; i >= 0; i-- {
-		tag := &r.repo.Tags[i]
-		switch {
-		case tag.Digest != "" && light:
-			if m := r.repo.Manifests[tag.Digest]; r.wish.Indexes && (m == nil || m.Kind != oci.KindImage) {
-				r.need(tag.Digest)
-			}
-			r.pointed(tag)
-		case tag.Digest != "":
-			r.need(tag.Digest)
-			r.pointed(tag)
-		case tag.Problem == "" || !light:
+	for i := range r.repo.Tags {
+		if tag := &r.repo.Tags[i]; !r.begun[i] && tag.Digest == "" && (tag.Problem == "" || !light) {
 			r.resolve(i)
 		}
+	}
+	for _, tag := range slices.Backward(r.repo.Tags) { // so that the first is asked for first
+		switch m := r.repo.Manifests[tag.Digest]; {
+		case tag.Digest == "":
+			continue
+		case !light, r.wish.Indexes && (m == nil || m.Kind != oci.KindImage):
+			r.need(tag.Digest)
+		}
+		r.pointed(&tag)
 	}
 	for _, next := range []func(){
 		func() { r.readUntagged(untagged, false) },
@@ -229,7 +238,7 @@ func (r *reading) lookAgain(ctx context.Context) error {
 		vanished[r.repo.Tags[i].Name] = true
 	}
 	r.vanished = nil
-	listed, _, err := r.s.list(ctx, r.jobs, r.repo.Name)
+	listed, _, err := r.s.list(ctx, r.jobs, r.repo.Name, nil)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

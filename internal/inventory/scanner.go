@@ -35,11 +35,12 @@ type Options struct {
 	// FirstSeen fills Tag.Seen; may be nil.
 	FirstSeen FirstSeen
 	// Recall begins to look up which manifests of a repository the reader has at
-	// hand, before its tags are listed. What it returns is called at most once,
-	// with the tags sorted by name, and says of each by its index whether its
-	// manifest is at hand unless it has moved: those are looked up, not fetched.
-	// None at all may be answered with nil. It is set where the reader answers
-	// from a cache, which does not know what is there by now; may be nil.
+	// hand, before its tags are listed. What it returns is called with tags that
+	// are going to be read, in this order, and perhaps again with further ones. It
+	// says of each by its index whether its manifest is at hand unless it has
+	// moved: those are looked up, not fetched. None at all may be answered with
+	// nil. It is set where the reader answers from a cache, which does not know
+	// what is there by now; may be nil.
 	Recall func(ctx context.Context, repository string) func(tags []Tag) []bool
 }
 
@@ -173,7 +174,8 @@ func (s *Scanner) requests() int64 {
 }
 
 // gate lets repositories take from the budget in the order of their names, so
-// that the one that is waited for is never behind one that waits for it.
+// that the one that is waited for is never behind one that waits for it. Who has
+// taken something keeps the turn until it has all.
 type gate struct {
 	tags   *semaphore.Weighted
 	before <-chan struct{}
@@ -190,12 +192,27 @@ func (g *gate) enter(ctx context.Context, n int) error {
 		return ctx.Err()
 	}
 	weight := int64(min(n, budget))
-	if err := g.tags.Acquire(ctx, weight); err != nil {
+	if err := g.tags.Acquire(ctx, weight-g.taken); err != nil {
 		return err
 	}
 	g.taken, g.passed = weight, true
 	close(g.after)
 	return nil
+}
+
+// begin takes room for the first n of more tags, if there is some now.
+func (g *gate) begin(n int) bool {
+	select {
+	case <-g.before:
+	default:
+		return false
+	}
+	weight := int64(min(n, budget))
+	if !g.tags.TryAcquire(weight - g.taken) {
+		return false
+	}
+	g.taken = weight
+	return true
 }
 
 // pass hands the turn on where nothing was taken.

@@ -78,7 +78,7 @@ func TestRequestsAreBoundedAndSideBySide(t *testing.T) {
 		if took := time.Since(start); took > 36*time.Second {
 			t.Errorf("took %s, the floor is 31s", took)
 		}
-		if goroutines > workers+40 {
+		if goroutines > workers+2*32+8 { // two for each repository that is read ahead
 			t.Errorf("%d goroutines", goroutines)
 		}
 	})

@@ -182,6 +182,24 @@ func TestLawNamesAreEnough(t *testing.T) {
 	})
 }
 
+// Where the first tags of a list show that tags must be looked at, so does the
+// whole list: the scanner begins before it has ended.
+func TestLawABeginningIsNotAskedInVain(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, whole := genDraft(t).policy(t), genWorld(t).clone().repo
+		whole.Depth, whole.Manifests = inventory.Names, nil
+		for i := range whole.Tags {
+			whole.Tags[i] = inventory.Tag{Name: whole.Tags[i].Name}
+		}
+		beginning := *whole
+		beginning.Tags = whole.Tags[:rapid.IntRange(0, len(whole.Tags)).Draw(t, "first")]
+		first, all := p.Want(&beginning), p.Want(whole)
+		if first.Graph && !all.Graph || first.Graph && first.Untagged != all.Untagged {
+			t.Errorf("of %d tags %+v, of all %d %+v", len(beginning.Tags), first, len(whole.Tags), all)
+		}
+	})
+}
+
 func TestLawIdempotent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w, d := genWorld(t), genDraft(t)
