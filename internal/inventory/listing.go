@@ -70,7 +70,7 @@ func (l *listing) run(ctx context.Context) {
 // list reads the whole list and asks what is wanted.
 func (l *listing) list(ctx context.Context) *whole {
 	w := &whole{}
-	l.judge, l.closed = page, l.s.info.Capabilities.ComponentDelete == registry.SupportYes // whose lists often tell all there is to know
+	l.judge = page
 	w.listed, w.missing, w.err = l.s.list(ctx, l.jobs, l.repo.Name, l.heard)
 	w.missing = w.missing && slices.Contains(l.s.opts.Repositories, l.repo.Name)
 	if w.err != nil || w.missing {

@@ -43,7 +43,7 @@ func tagName(i int) string { return fmt.Sprintf("t%06d", i) }
 type slow struct {
 	registry.Reader
 	order func(sorted []registry.Tag) []registry.Tag // nil: by name
-	wait  func(listed int) error                   // before each tag; an error ends the list
+	wait  func(listed int) error                     // before each tag; an error ends the list
 }
 
 func (r slow) Tags(ctx context.Context, repository string) iter.Seq2[registry.Tag, error] {
@@ -129,6 +129,10 @@ func TestALongListGivesWhatAShortOneGives(t *testing.T) {
 		},
 		"two out of place": func(tags []registry.Tag) []registry.Tag {
 			return slices.Concat(tags[1:1900], tags[:1], tags[1901:], tags[1900:1901])
+		},
+		"two out of place on the first page": func(tags []registry.Tag) []registry.Tag {
+			tags[990], tags[998] = tags[998], tags[990]
+			return tags
 		},
 		"shuffled": func(tags []registry.Tag) []registry.Tag {
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(tags), func(i, j int) { tags[i], tags[j] = tags[j], tags[i] })
@@ -296,7 +300,7 @@ func TestTagsThatChangeWhileALongListIsRead(t *testing.T) {
 func TestWhatIsAtHandOfALongList(t *testing.T) {
 	for name, order := range map[string]func([]registry.Tag) []registry.Tag{
 		"sorted":                 nil,
-		"pages in another order": func(tags []registry.Tag) []registry.Tag { return slices.Concat(tags[1500:], tags[:1500]) },
+		"pages in another order": func(tags []registry.Tag) []registry.Tag { return slices.Concat(tags[1493:], tags[:1493]) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := memory.Load(long(2500), memory.Options{})
@@ -332,11 +336,33 @@ func TestWhatIsAtHandOfALongList(t *testing.T) {
 	}
 }
 
+// A page on its way may bring the child that an index has just named.
+func TestChildrenWaitForTheRestOfALongList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := long(1300)
+		app := w.Repository("app")
+		inner := app.Index(world.Index{Children: []*world.Manifest{app.Image(world.Image{Created: days(3)})}})
+		app.Tag(tagName(0), app.Index(world.Index{Children: []*world.Manifest{inner}}))
+		app.Tag(tagName(1299), inner)
+		r := memory.Load(w, memory.Options{})
+		reader := slow{Reader: r.Reader(), wait: func(listed int) error {
+			if listed == 1001 {
+				synctest.Wait() // the first thousand are read
+			}
+			return nil
+		}}
+		info := describe(t, reader)
+		r.Forget()
+		only(t, inventory.NewScanner(reader, info, inventory.Options{}), graph)
+		want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Manifest: 1300})
+	})
+}
+
 // Several long lists at once share the budget of tags, and nobody waits for
 // somebody who waits for him.
 func TestLongListsDoNotBlockEachOther(t *testing.T) {
 	for _, workers := range []int{1, 3, 64} {
-		r := memory.Load(many(5, 12_000), memory.Options{})
+		r := memory.Load(many(3, 12_000), memory.Options{})
 		reader := slow{Reader: r.Reader()}
 		info := describe(t, reader)
 		r.Forget()
