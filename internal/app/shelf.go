@@ -1,7 +1,7 @@
 package app
 
 import (
-	"encoding/json"
+	"bytes"
 	"slices"
 	"sync"
 
@@ -156,16 +156,20 @@ func (s *shelf) putAway(a *armful) {
 // wait lets no reading outlive the state.
 func (s *shelf) wait() { s.reading.Wait() }
 
-// configOf is the digest of the config that a manifest names; "" where it names
-// none.
+// configOf is the digest that a manifest is likely to name its config by: the
+// first after the word, however deep. Most manifests have no other, and who
+// decides takes them apart properly; where this is wrong, something else lies
+// ready. It is "" where there is none.
 func configOf(manifest []byte) oci.Digest {
-	var document struct {
-		Config struct {
-			Digest oci.Digest `json:"digest"`
-		} `json:"config"`
+	_, config, _ := bytes.Cut(manifest, []byte(`"config"`))
+	at := bytes.Index(config, []byte(sha256Prefix))
+	if end := at + len(sha256Prefix) + sha256Digits; at >= 0 && end <= len(config) {
+		return oci.Digest(config[at:end])
 	}
-	if json.Unmarshal(manifest, &document) != nil {
-		return ""
-	}
-	return document.Config.Digest
+	return ""
 }
+
+const (
+	sha256Prefix = "sha256:"
+	sha256Digits = 64
+)
