@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +13,53 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/distribution"
+	"github.com/regkeep/regkeep/internal/registry/wrap"
 )
+
+// atOnce is a wire without a network: it answers every request with a manifest.
+type atOnce struct{ header http.Header }
+
+func (a atOnce) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp := &http.Response{
+		StatusCode: http.StatusOK, Header: a.header, ContentLength: int64(len(sample)), Body: http.NoBody, Request: req,
+	}
+	if req.Method == http.MethodGet {
+		resp.Body = io.NopCloser(strings.NewReader(sample))
+	}
+	return resp, nil
+}
+
+// BenchmarkRequest is what this program itself spends on one request: everything
+// between the caller and the wire.
+func BenchmarkRequest(b *testing.B) {
+	digest := string(oci.FromBytes([]byte(sample)))
+	wire := atOnce{http.Header{"Docker-Content-Digest": {digest}, "Content-Type": {oci.MediaTypeImage}}}
+	r, err := distribution.New(registry.Endpoint{Address: "registry.example.com"}, wrap.WithTransport(wire))
+	if err != nil {
+		b.Fatal(err)
+	}
+	measure := func(name, reference string, ask func(reference string) error) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := ask(reference); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	head := func(reference string) error {
+		_, err := r.Head(b.Context(), "team/app", reference)
+		return err
+	}
+	manifest := func(reference string) error {
+		_, err := r.Manifest(b.Context(), "team/app", reference)
+		return err
+	}
+	measure("head/tag", "v1.2.3", head)
+	measure("head/digest", digest, head)
+	measure("manifest/digest", digest, manifest)
+}
 
 // BenchmarkHead looks at 5,000 tags behind a latency of 5 ms, with this
 // adapter and with bare net/http at the best concurrency.
