@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -70,6 +71,21 @@ func TestParseReference(t *testing.T) {
 	for _, bad := range []string{"", "Upper/case:1", "a//b", "app:", "app:.x", "app@sha256:12", "-app"} {
 		if got, err := ParseReference(bad); err == nil {
 			t.Errorf("ParseReference(%q) = %+v, want an error", bad, got)
+		}
+	}
+}
+
+// ValidTag agrees with the specification's own expression, byte for byte.
+func TestValidTag(t *testing.T) {
+	grammar := regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
+	names := []string{"", strings.Repeat("a", 127), strings.Repeat("a", 128), strings.Repeat("a", 129), "grün", "v1\n", "sha256:" + hex64}
+	for c := range 256 {
+		letter := string([]byte{byte(c)})
+		names = append(names, letter, "a"+letter, "a"+letter+"a")
+	}
+	for _, name := range names {
+		if got, want := ValidTag(name), grammar.MatchString(name); got != want {
+			t.Errorf("%q: %v, want %v", name, got, want)
 		}
 	}
 }

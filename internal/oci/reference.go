@@ -19,16 +19,28 @@ type Reference struct {
 // (distribution-spec, "Pulling manifests").
 const RepositoryGrammar = `^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$`
 
-var (
-	repositoryPattern = regexp.MustCompile(RepositoryGrammar)
-	tagPattern        = regexp.MustCompile(`^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$`)
-)
+var repositoryPattern = regexp.MustCompile(RepositoryGrammar)
 
 // ValidRepository says whether name follows the grammar of repository names.
 func ValidRepository(name string) bool { return repositoryPattern.MatchString(name) }
 
-// ValidTag says whether name follows the grammar of tags.
-func ValidTag(name string) bool { return tagPattern.MatchString(name) }
+// ValidTag says whether name follows the grammar of tags (distribution-spec,
+// "Pulling manifests"): [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
+func ValidTag(name string) bool {
+	if name == "" || len(name) > 128 || name[0] == '.' || name[0] == '-' {
+		return false
+	}
+	for i := range len(name) {
+		if c := name[i]; !isLetterOrDigit(c) && c != '_' && c != '.' && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func isLetterOrDigit(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
 
 // ParseReference reads HOST[:PORT]/REPOSITORY[:TAG][@DIGEST]. The first
 // component is a host when it has a dot or a colon or is "localhost"; nothing
