@@ -1,5 +1,7 @@
 package oci
 
+import "slices"
+
 // Media types of manifests (image-spec media-types.md; Docker image manifest
 // version 2, schemas 1 and 2).
 const (
@@ -15,13 +17,16 @@ const (
 	MediaTypeDockerConfig  = "application/vnd.docker.container.image.v1+json"
 )
 
+// ManifestTypes are the media types of manifests, of all kinds that are known.
+var ManifestTypes = []string{
+	MediaTypeIndex, MediaTypeImage, MediaTypeDockerList, MediaTypeDockerImage,
+	MediaTypeArtifact, MediaTypeSignedSchema1, MediaTypeDockerSchema1,
+}
+
 // AcceptManifests is what a client must say to be given the manifest that was
 // pushed, under its own digest. Without the full list registries convert
 // (Docker list to its linux/amd64 child, schema 2 to schema 1) or answer 404.
-var AcceptManifests = []string{
-	MediaTypeIndex, MediaTypeImage, MediaTypeDockerList, MediaTypeDockerImage,
-	MediaTypeArtifact, MediaTypeSignedSchema1, MediaTypeDockerSchema1, "*/*;q=0.1",
-}
+var AcceptManifests = append(slices.Clip(ManifestTypes), "*/*;q=0.1")
 
 // Kind is what a manifest is, as far as its edges go.
 type Kind uint8

@@ -6,9 +6,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
 )
@@ -101,8 +103,13 @@ func isPage(resp *http.Response) bool {
 	return mediaTypeOf(resp) == "text/html"
 }
 
+// mediaTypeOf is what an answer is served as, without parameters. That of a
+// manifest is our own word for it, which keeps no text of the header alive.
 func mediaTypeOf(resp *http.Response) string {
 	served := resp.Header.Get("Content-Type")
+	if known := slices.Index(oci.ManifestTypes, served); known >= 0 {
+		return oci.ManifestTypes[known]
+	}
 	if parsed, _, err := mime.ParseMediaType(served); err == nil {
 		return parsed
 	}

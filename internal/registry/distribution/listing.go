@@ -68,13 +68,14 @@ func (r *Registry) Tags(ctx context.Context, repository string) iter.Seq2[regist
 		}
 		for name, err := range r.names(ctx, c, "tags") {
 			tag := registry.Tag{Name: name}
-			switch _, notDigest := oci.ParseDigest(name); {
+			switch {
 			case err != nil:
 				yield(registry.Tag{}, err)
 				return
-			case notDigest == nil:
+			case oci.ValidTag(name):
+			case isDigest(name):
 				continue
-			case !oci.ValidTag(name):
+			default:
 				tag.Problem = "the registry lists a name that is no tag"
 			}
 			if !yield(tag, nil) {
@@ -82,6 +83,11 @@ func (r *Registry) Tags(ctx context.Context, repository string) iter.Seq2[regist
 			}
 		}
 	}
+}
+
+func isDigest(name string) bool {
+	_, err := oci.ParseDigest(name)
+	return err == nil
 }
 
 // names walks the pages of a listing. It ends without an error only where the

@@ -55,14 +55,15 @@ func (r *Registry) checkRepository(c call) error {
 }
 
 // checkReference refuses what is neither a tag nor a digest.
-func (r *Registry) checkReference(c call) (digest oci.Digest, err error) {
-	if digest, err = oci.ParseDigest(c.reference); err == nil {
-		return digest, nil
+func (r *Registry) checkReference(c call) (oci.Digest, error) {
+	if oci.ValidTag(c.reference) {
+		return "", nil
 	}
-	if !oci.ValidTag(c.reference) {
+	digest, err := oci.ParseDigest(c.reference)
+	if err != nil {
 		return "", r.failure(c, registry.ErrMalformed, fmt.Errorf("%q is neither a tag nor a digest", c.reference))
 	}
-	return "", nil
+	return digest, nil
 }
 
 // send makes the request and gives back any answer.
