@@ -20,7 +20,7 @@ func (m *Mutator) MountBlob(ctx context.Context, repository, from string, digest
 	if _, err := oci.ParseDigest(string(digest)); err != nil {
 		return r.failure(c, registry.ErrMalformed, err)
 	}
-	c.path, c.query = repository+"/blobs/uploads/", url.Values{"mount": {string(digest)}, "from": {from}}
+	c.path, c.query = "/blobs/uploads/", url.Values{"mount": {string(digest)}, "from": {from}}
 	c.from = from
 	resp, err := m.send(ctx, c)
 	if err != nil {

@@ -100,7 +100,7 @@ func refusesToDelete(err error) bool {
 func (m *Mutator) delete(ctx context.Context, op, repository, reference string) error {
 	resp, err := m.send(ctx, call{
 		op: op, method: http.MethodDelete, repository: repository, reference: reference,
-		path: repository + "/manifests/" + reference,
+		path: "/manifests/" + reference,
 	})
 	if err != nil {
 		return err

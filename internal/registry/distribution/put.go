@@ -28,7 +28,7 @@ func (m *Mutator) PutManifest(ctx context.Context, repository, reference string,
 	} else if manifest.Digest == "" {
 		manifest.Digest = identified
 	}
-	c.path = repository + "/manifests/" + reference
+	c.path = "/manifests/" + reference
 	c.mediaType, c.length = manifest.MediaType, int64(len(manifest.Body))
 	c.body = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(manifest.Body)), nil }
 	resp, err := m.send(ctx, c)
@@ -61,7 +61,7 @@ func (m *Mutator) PutBlob(ctx context.Context, repository string, digest oci.Dig
 	if _, err := oci.ParseDigest(string(digest)); err != nil {
 		return r.failure(c, registry.ErrMalformed, err)
 	}
-	c.path = repository + "/blobs/" + string(digest)
+	c.path = "/blobs/" + string(digest)
 	resp, err := m.send(ctx, c)
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (m *Mutator) PutBlob(ctx context.Context, repository string, digest oci.Dig
 	if resp.StatusCode == http.StatusOK {
 		return nil
 	}
-	c.method, c.path = http.MethodPost, repository+"/blobs/uploads/"
+	c.method, c.path = http.MethodPost, "/blobs/uploads/"
 	if resp, err = m.send(ctx, c); err != nil {
 		return err
 	}

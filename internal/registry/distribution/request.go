@@ -18,12 +18,12 @@ import (
 type call struct {
 	op         string // as registry.Error says it
 	method     string
-	path       string // below /v2/
-	query      url.Values
 	repository string
+	path       string // below the repository; below /v2/ where there is none
+	query      url.Values
 	reference  string
 	from       string // another repository that a blob is to come from
-	accept     []string
+	accept     string
 	scopes     []string
 	body       func() (io.ReadCloser, error)
 	length     int64
@@ -36,12 +36,8 @@ func pullScope(repository string) []string {
 }
 
 func (r *Registry) reading(op, method, repository, path, reference string) (call, error) {
-	c := call{op: op, method: method, repository: repository, reference: reference, scopes: pullScope(repository)}
-	if err := r.checkRepository(c); err != nil {
-		return c, err
-	}
-	c.path = repository + path
-	return c, nil
+	c := call{op: op, method: method, repository: repository, path: path, reference: reference, scopes: pullScope(repository)}
+	return c, r.checkRepository(c)
 }
 
 // checkRepository refuses names that would make another URL.
@@ -66,26 +62,31 @@ func (r *Registry) checkReference(c call) (oci.Digest, error) {
 	return digest, nil
 }
 
+// address is where a call goes. Names are joined to it as they are: net/http
+// escapes a path on its way out.
+func (r *Registry) address(c call) *url.URL {
+	if c.target != nil {
+		return c.target
+	}
+	target := r.connection.Base()
+	target.Path = target.Path + "/v2/" + c.repository + c.path
+	target.RawQuery = c.query.Encode()
+	return target
+}
+
 // send makes the request and gives back any answer.
 func (r *Registry) send(ctx context.Context, client *http.Client, c call) (*http.Response, error) {
-	target := c.target
-	if target == nil {
-		target = r.connection.Base()
-		target.Path += "/v2/" + c.path
-		target.RawQuery = c.query.Encode()
-	}
-	req, err := http.NewRequestWithContext(r.connection.Scoped(ctx, c.scopes...), c.method, target.String(), nil)
-	if err != nil {
-		return nil, r.failure(c, registry.ErrMalformed, errors.New("makes no request"))
-	}
-	if len(c.accept) > 0 {
-		req.Header.Set("Accept", strings.Join(c.accept, ", "))
+	req := (&http.Request{Method: c.method, URL: r.address(c), Header: make(http.Header)}).
+		WithContext(r.connection.Scoped(ctx, c.scopes...))
+	if c.accept != "" {
+		req.Header.Set("Accept", c.accept)
 	}
 	if c.body != nil {
-		if req.Body, err = c.body(); err != nil {
+		body, err := c.body()
+		if err != nil {
 			return nil, r.failure(c, registry.ErrUnavailable, err)
 		}
-		req.ContentLength, req.GetBody = c.length, c.body
+		req.Body, req.ContentLength, req.GetBody = body, c.length, c.body
 		req.Header.Set("Content-Type", c.mediaType)
 	}
 	// The client follows nothing and knows no cookies: its transport is all of it.

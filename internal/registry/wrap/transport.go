@@ -59,6 +59,11 @@ func BaseURL(endpoint registry.Endpoint) (*url.URL, error) {
 	if base.Hostname() == "" {
 		return nil, errors.New("registry address: names no host")
 	}
+	// Requests copy the base URL and are not parsed again.
+	if _, err := url.Parse(base.String()); err != nil {
+		return nil, errors.New("registry address: not a URL")
+	}
+	base.Host = strings.TrimSuffix(base.Host, ":") // an empty port
 	switch base.Host {
 	case "docker.io", "index.docker.io":
 		base.Host = "registry-1.docker.io"

@@ -44,6 +44,8 @@ func TestBaseURL(t *testing.T) {
 		{registry.Endpoint{Address: "localhost.example.com"}, "https://localhost.example.com"},
 		{registry.Endpoint{Address: "https://nexus.example.com/nexus/"}, "https://nexus.example.com/nexus"},
 		{registry.Endpoint{Address: "http://nexus.example.com:8081"}, "http://nexus.example.com:8081"},
+		{registry.Endpoint{Address: "registry.example.com:"}, "https://registry.example.com"},
+		{registry.Endpoint{Address: "[fe80::1%eth0]:5000"}, "https://[fe80::1%25eth0]:5000"},
 		{registry.Endpoint{Address: "docker.io"}, "https://registry-1.docker.io"},
 	} {
 		got, err := BaseURL(c.endpoint)
@@ -51,7 +53,7 @@ func TestBaseURL(t *testing.T) {
 			t.Errorf("%+v: %v, %v; want %s", c.endpoint, got, err, c.want)
 		}
 	}
-	for _, bad := range []string{"", "ftp://x", "https://", "https://u:geheim@x", "u:geheim@x", "host/path", "https://x/?a=b", "https://x#y"} {
+	for _, bad := range []string{"", "ftp://x", "https://", "https://u:geheim@x", "u:geheim@x", "host/path", "https://x/?a=b", "https://x#y", "x:port", "https://x:port", "[::1", "x\n"} {
 		got, err := BaseURL(registry.Endpoint{Address: bad})
 		if err == nil || strings.Contains(err.Error(), "geheim") {
 			t.Errorf("%q: %v, %v", bad, got, err)
