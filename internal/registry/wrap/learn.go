@@ -78,13 +78,13 @@ func (t *Throttle) knew(start, now time.Time) bool {
 // to say nothing: further it cannot be raised, because it is not used up.
 const pastBound = 1.2
 
-func (t *Throttle) answered(class string, start, now time.Time) {
+func (t *Throttle) answered(kind class, start, now time.Time) {
 	t.pace.meter.answered(now)
 	t.pace.answered++
 	if !t.strain.calm() {
 		t.strain.answers++
 	}
-	late, known := t.strain.late(class, t.inFlight, start, now)
+	late, known := t.strain.late(kind, t.inFlight, start, now)
 	if t.look != nil {
 		t.looked(late, known, start, now)
 		return

@@ -78,18 +78,17 @@ func (r *Retry) judge(req *http.Request, resp *http.Response, err error, attempt
 		return backoff(attempt), "the connection broke", true
 	}
 	r.answered.Store(true)
-	after, told := retryAfter(resp.Header, time.Now())
 	switch resp.StatusCode {
-	case http.StatusTooManyRequests:
-	case http.StatusServiceUnavailable:
-		if !told && !harmless(req) {
-			return 0, "", false
-		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		if !harmless(req) {
 			return 0, "", false
 		}
 	default:
+		return 0, "", false
+	}
+	after, told := retryAfter(resp.Header, time.Now())
+	if resp.StatusCode == http.StatusServiceUnavailable && !told && !harmless(req) {
 		return 0, "", false
 	}
 	why = fmt.Sprintf("the registry answered %d", resp.StatusCode)

@@ -27,16 +27,23 @@ func retryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	return max(0, date.Sub(now)), true
 }
 
+// quotas are the headers that tell what is left, in the form that net/http
+// gives their names: those of every answer are looked up.
+var quotas = []struct{ remaining, reset string }{
+	{"Ratelimit-Remaining", "Ratelimit-Reset"},
+	{"X-Ratelimit-Remaining", "X-Ratelimit-Reset"},
+}
+
 // quotaPause reads RateLimit-Remaining with RateLimit-Reset, and the older
 // X- names: how long to hold everything back because nothing is left. A reset
 // is either seconds from now or, as GitHub writes it, a Unix time.
 func quotaPause(header http.Header, now time.Time) time.Duration {
-	for _, prefix := range []string{"RateLimit-", "X-RateLimit-"} {
-		left, _, _ := strings.Cut(header.Get(prefix+"Remaining"), ";")
+	for _, q := range quotas {
+		left, _, _ := strings.Cut(header.Get(q.remaining), ";")
 		if strings.TrimSpace(left) != "0" {
 			continue
 		}
-		reset, err := strconv.ParseInt(strings.TrimSpace(header.Get(prefix+"Reset")), 10, 64)
+		reset, err := strconv.ParseInt(strings.TrimSpace(header.Get(q.reset)), 10, 64)
 		if err != nil || reset <= 0 {
 			continue
 		}

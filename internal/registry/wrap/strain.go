@@ -13,7 +13,7 @@ import (
 // for a whole round trip, and no less than a moment, two of three answers took
 // longer than they could.
 type strain struct {
-	classes map[string]*ease
+	classes [classes]ease
 
 	since       time.Time     // when the first of the slow answers came; zero: none to count from
 	slow, quick int           // answers since then, without the first
@@ -55,7 +55,7 @@ const (
 	toleratedFor  = 10 * time.Second
 )
 
-func newStrain() strain { return strain{classes: make(map[string]*ease), tolerance: 1} }
+func newStrain() strain { return strain{tolerance: 1} }
 
 // tolerate judges more kindly.
 func (s *strain) tolerate(now time.Time) {
@@ -65,20 +65,15 @@ func (s *strain) tolerate(now time.Time) {
 // late says whether an answer took clearly longer than it could while so many
 // were in flight; known is false for answers that cannot be compared with
 // others.
-func (s *strain) late(class string, inFlight int, start, now time.Time) (late, known bool) {
-	if class == "" {
+func (s *strain) late(kind class, inFlight int, start, now time.Time) (late, known bool) {
+	if kind == incomparable {
 		return false, false
-	}
-	e := s.classes[class]
-	if e == nil {
-		e = &ease{}
-		s.classes[class] = e
 	}
 	if s.tolerance > 1 && now.Sub(s.tolerated) > toleratedFor {
 		s.tolerance, s.tolerated = s.tolerance/2, now
 	}
 	took := now.Sub(start)
-	could := e.could(took, now)
+	could := s.classes[kind].could(took, now)
 	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
 }
 
@@ -157,7 +152,7 @@ func (s *strain) took() time.Duration { return s.waited / time.Duration(max(1, s
 // could is the longest time that any kind of request takes at ease.
 func (s *strain) could() time.Duration {
 	var longest time.Duration
-	for _, e := range s.classes {
+	for _, e := range &s.classes {
 		longest = max(longest, min(e.before, e.least))
 	}
 	return longest
@@ -186,21 +181,33 @@ func (e *ease) could(took time.Duration, now time.Time) time.Duration {
 	return min(e.before, e.least)
 }
 
-// classOf names requests whose latencies can be compared; "" has none.
-func classOf(req *http.Request) string {
-	if req.Method != http.MethodGet && req.Method != http.MethodHead {
-		return ""
+// class is a kind of request whose latencies can be compared.
+type class uint8
+
+const (
+	incomparable class = iota
+	getManifest
+	headManifest
+	getBlob
+	headBlob
+	classes // how many there are
+)
+
+func classOf(req *http.Request) class {
+	var manifest, blob class
+	switch req.Method {
+	case http.MethodGet:
+		manifest, blob = getManifest, getBlob
+	case http.MethodHead:
+		manifest, blob = headManifest, headBlob
+	default:
+		return incomparable
 	}
-	get := req.Method == http.MethodGet
 	switch path := req.URL.Path; {
-	case strings.Contains(path, "/manifests/") && get:
-		return "get manifest"
 	case strings.Contains(path, "/manifests/"):
-		return "head manifest"
-	case strings.Contains(path, "/blobs/sha") && get:
-		return "get blob"
+		return manifest
 	case strings.Contains(path, "/blobs/sha"):
-		return "head blob"
+		return blob
 	}
-	return ""
+	return incomparable
 }

@@ -73,7 +73,7 @@ func (t *Throttle) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, err
 	}
 	unread := resp.StatusCode >= 300 || req.Method != http.MethodGet
-	resp.Body = &held{ReadCloser: resp.Body, leave: sync.OnceFunc(t.leave), drain: unread}
+	resp.Body = &held{ReadCloser: resp.Body, throttle: t, drain: unread}
 	return resp, nil
 }
 
@@ -82,9 +82,12 @@ func (t *Throttle) RoundTrip(req *http.Request) (*http.Response, error) {
 // what little they hold is read here, so that the connection is used again.
 type held struct {
 	io.ReadCloser
-	leave func()
-	drain bool
+	throttle *Throttle
+	left     sync.Once
+	drain    bool
 }
+
+func (h *held) leave() { h.left.Do(h.throttle.leave) }
 
 func (h *held) Read(p []byte) (int, error) {
 	n, err := h.ReadCloser.Read(p)
@@ -157,20 +160,25 @@ func (t *Throttle) wait(ctx context.Context) error {
 		}
 	}
 	for {
-		if err := pause(ctx, time.Until(t.opens())); err != nil {
+		if err := pause(ctx, t.closedFor()); err != nil {
 			return err
 		}
 		if err := turn(ctx, t.pace.limiter); err != nil {
 			return err
 		}
-		if time.Until(t.opens()) <= 0 { // else it closed meanwhile, and all begin again one by one
+		if t.closedFor() <= 0 { // else it closed meanwhile, and all begin again one by one
 			return nil
 		}
 	}
 }
 
-func (t *Throttle) opens() time.Time {
+// closedFor is how long nothing may start yet. A registry that never asked for
+// patience costs no look at the clock.
+func (t *Throttle) closedFor() time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.closed
+	if t.closed.IsZero() {
+		return 0
+	}
+	return time.Until(t.closed)
 }

@@ -340,3 +340,25 @@ func TestQuickFor(t *testing.T) {
 		}
 	}
 }
+
+// Only what takes as long as another request of its kind is compared with it.
+func TestClassOf(t *testing.T) {
+	for request, want := range map[string]class{
+		"GET /v2/a/manifests/v1":       getManifest,
+		"HEAD /v2/a/manifests/v1":      headManifest,
+		"GET /v2/a/blobs/sha256:12":    getBlob,
+		"HEAD /v2/a/blobs/sha256:12":   headBlob,
+		"DELETE /v2/a/manifests/v1":    incomparable,
+		"POST /v2/a/blobs/uploads/":    incomparable,
+		"GET /v2/a/blobs/uploads/1":    incomparable,
+		"GET /v2/a/tags/list":          incomparable,
+		"GET /v2/":                     incomparable,
+		"GET /v2/a/referrers/sha256:1": incomparable,
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		req, _ := http.NewRequest(method, "http://r.example"+path, nil)
+		if got := classOf(req); got != want {
+			t.Errorf("%s: %d, want %d", request, got, want)
+		}
+	}
+}
