@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"oras.land/oras-go/v2/errdef"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 
@@ -19,7 +20,6 @@ import (
 )
 
 const (
-	userAgent    = "regkeep (+https://github.com/regkeep/regkeep)"
 	mostHops     = 10
 	credentialOK = time.Minute // how long a credential is used before its source is asked again
 )
@@ -32,6 +32,7 @@ const (
 // Credentials that the registry refuses before it ever took them are refused
 // for good, so that many requests in flight do not lock an account.
 type signIn struct {
+	wire   http.RoundTripper
 	client *auth.Client
 	base   *url.URL
 	source registry.CredentialSource
@@ -44,10 +45,10 @@ type signIn struct {
 }
 
 func newSignIn(wire http.RoundTripper, base *url.URL, source registry.CredentialSource) *signIn {
-	s := &signIn{base: base, source: source}
+	wire = named(wire)
+	s := &signIn{wire: wire, base: base, source: source}
 	s.client = &auth.Client{
 		Client:     &http.Client{Transport: wire, CheckRedirect: followReads},
-		Header:     http.Header{"User-Agent": {userAgent}},
 		Credential: s.credential,
 		Cache:      auth.NewCache(),
 		ClientID:   "regkeep",
@@ -80,7 +81,7 @@ func (s *signIn) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err := s.alreadyRefused(); err != nil {
 		return nil, err
 	}
-	resp, err := s.client.Do(req)
+	resp, err := s.send(req)
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -90,6 +91,51 @@ func (s *signIn) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	return resp, nil
+}
+
+// send leaves the auth client out while it knows of no challenge and so would
+// add nothing to a request: it copies each and its header several times. What it
+// has to deal with, a challenge, a redirect or an error, it gets to see as if it
+// had sent the request itself.
+func (s *signIn) send(req *http.Request) (*http.Response, error) {
+	if _, err := s.client.Cache.GetScheme(req.Context(), cmp.Or(req.Host, req.URL.Host)); err == nil {
+		return s.client.Do(req)
+	}
+	resp, err := s.wire.RoundTrip(req)
+	if err == nil && resp.StatusCode != http.StatusUnauthorized && (resp.StatusCode < 300 || resp.StatusCode >= 400) {
+		return resp, nil
+	}
+	inner, client := *s.client.Client, *s.client
+	inner.Transport = &answered{resp: resp, err: err, next: s.wire}
+	client.Client, client.Cache = &inner, untold{client.Cache}
+	return client.Do(req)
+}
+
+// answered gives the answer that there is to the first request and sends those
+// that follow.
+type answered struct {
+	resp  *http.Response
+	err   error
+	given bool
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (a *answered) RoundTrip(req *http.Request) (*http.Response, error) {
+	if a.given {
+		return a.next.RoundTrip(req)
+	}
+	a.given = true
+	return a.resp, a.err
+}
+
+// untold is a cache that does not tell how the registry wants to be signed in
+// to: what was answered was asked when that was not known.
+type untold struct{ auth.Cache }
+
+// GetScheme implements auth.Cache.
+func (untold) GetScheme(context.Context, string) (auth.Scheme, error) {
+	return auth.SchemeUnknown, errdef.ErrNotFound
 }
 
 // credential is asked by the auth client, for the registry's host only.
