@@ -16,9 +16,6 @@ import (
 // (distribution-spec, "Pushing Manifests").
 const mostOfAManifest = 4 << 20
 
-// acceptManifests is what a request for a manifest accepts.
-var acceptManifests = strings.Join(oci.AcceptManifests, ", ")
-
 const digestHeader = "Docker-Content-Digest"
 
 // Head implements registry.Reader. Where the registry has no HEAD or names no
@@ -32,7 +29,7 @@ func (r *Registry) Head(ctx context.Context, repository, reference string) (oci.
 	if err != nil {
 		return oci.Descriptor{}, err
 	}
-	c.accept = acceptManifests
+	c.header = acceptsManifests
 	resp, err := r.send(ctx, r.connection.Reading(), c)
 	if err != nil {
 		return oci.Descriptor{}, err
@@ -69,7 +66,7 @@ func (r *Registry) Manifest(ctx context.Context, repository, reference string) (
 	if err != nil {
 		return oci.RawManifest{}, err
 	}
-	c.accept = acceptManifests
+	c.header = acceptsManifests
 	resp, body, err := r.fetch(ctx, c, mostOfAManifest)
 	if err != nil {
 		return oci.RawManifest{}, err

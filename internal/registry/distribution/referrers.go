@@ -24,7 +24,7 @@ func (r *Registry) Referrers(ctx context.Context, repository string, subject oci
 			yield(oci.Descriptor{}, r.failure(c, registry.ErrUnsupported, nil))
 			return
 		}
-		c.accept = oci.MediaTypeIndex
+		c.header = acceptsIndex
 		asked := make(map[string]bool)
 		for {
 			resp, body, err := r.fetch(ctx, c, mostOfAManifest)

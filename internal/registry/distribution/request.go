@@ -22,14 +22,22 @@ type call struct {
 	path       string // below the repository; below /v2/ where there is none
 	query      url.Values
 	reference  string
-	from       string // another repository that a blob is to come from
-	accept     string
+	from       string      // another repository that a blob is to come from
+	header     http.Header // nil: plain
 	scopes     []string
 	body       func() (io.ReadCloser, error)
 	length     int64
 	mediaType  string
 	target     *url.URL // instead of path and query: an upload's own address
 }
+
+// The headers of requests are shared by all that say the same: what sends a
+// request leaves it as it is (http.RoundTripper).
+var (
+	plain            = http.Header{"User-Agent": {wrap.UserAgent}}
+	acceptsManifests = http.Header{"User-Agent": {wrap.UserAgent}, "Accept": {strings.Join(oci.AcceptManifests, ", ")}}
+	acceptsIndex     = http.Header{"User-Agent": {wrap.UserAgent}, "Accept": {oci.MediaTypeIndex}}
+)
 
 func pullScope(repository string) []string {
 	return []string{"repository:" + repository + ":pull"}
@@ -76,10 +84,10 @@ func (r *Registry) address(c call) *url.URL {
 
 // send makes the request and gives back any answer.
 func (r *Registry) send(ctx context.Context, client *http.Client, c call) (*http.Response, error) {
-	req := (&http.Request{Method: c.method, URL: r.address(c), Header: make(http.Header)}).
+	req := (&http.Request{Method: c.method, URL: r.address(c), Header: c.header}).
 		WithContext(r.connection.Scoped(ctx, c.scopes...))
-	if c.accept != "" {
-		req.Header.Set("Accept", c.accept)
+	if req.Header == nil {
+		req.Header = plain
 	}
 	if c.body != nil {
 		body, err := c.body()
@@ -87,6 +95,7 @@ func (r *Registry) send(ctx context.Context, client *http.Client, c call) (*http
 			return nil, r.failure(c, registry.ErrUnavailable, err)
 		}
 		req.Body, req.ContentLength, req.GetBody = body, c.length, c.body
+		req.Header = req.Header.Clone()
 		req.Header.Set("Content-Type", c.mediaType)
 	}
 	// The client follows nothing and knows no cookies: its transport is all of it.
