@@ -37,7 +37,13 @@ func ParseDigest(s string) (Digest, error) {
 // FromBytes is the sha256 digest of body.
 func FromBytes(body []byte) Digest {
 	sum := sha256.Sum256(body)
-	return Digest("sha256:" + hex.EncodeToString(sum[:]))
+	return digestOf("sha256", sum[:])
+}
+
+func digestOf(algorithm string, sum []byte) Digest {
+	text := make([]byte, 0, len("sha512:")+2*sha512.Size)
+	text = append(append(text, algorithm...), ':')
+	return Digest(hex.AppendEncode(text, sum))
 }
 
 // Algorithm is the part before the colon.
@@ -68,7 +74,7 @@ func (d Digest) Verify(body []byte) error {
 		got = FromBytes(body)
 	case "sha512":
 		sum := sha512.Sum512(body)
-		got = Digest("sha512:" + hex.EncodeToString(sum[:]))
+		got = digestOf("sha512", sum[:])
 	default:
 		return fmt.Errorf("digest %q: cannot be verified", clip(string(d)))
 	}

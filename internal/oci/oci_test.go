@@ -26,6 +26,17 @@ func TestParseDigest(t *testing.T) {
 	if err := FromBytes(body).Verify([]byte("other")); err == nil {
 		t.Error("another body passed verification")
 	}
+	for _, known := range []Digest{ // as sha256sum and sha512sum compute them
+		"sha256:2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",
+		"sha512:9b71d224bd62f3785d96d46ad3ea3d73319bfbc2890caadae2dff72519673ca72323c3d99ba5c11d7c7acc6e14b8c5da0c4663475c2e5c3adef46f73bcdec043",
+	} {
+		if err := known.Verify(body); err != nil {
+			t.Error(err)
+		}
+		if err := known.Verify([]byte("other")); err == nil {
+			t.Errorf("another body passed as %s", known)
+		}
+	}
 }
 
 func TestParseAttachmentTag(t *testing.T) {

@@ -99,6 +99,9 @@ func identify(raw oci.RawManifest, asked, named oci.Digest) (oci.Digest, error) 
 		}
 		content = payload
 	}
+	if named == asked {
+		named = "" // it is verified once
+	}
 	for _, claimed := range []oci.Digest{asked, named} {
 		if claimed == "" {
 			continue
