@@ -25,7 +25,8 @@ func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
 	info.Capabilities.PullTimes = registry.SupportNo
 	info.Capabilities.Untagged = registry.SupportNo
 	info.Capabilities.ComponentDelete = registry.SupportNo
-	if err := r.ping(ctx, &info); err != nil {
+	distribution, err := r.ping(ctx, &info)
+	if err != nil {
 		return info, err
 	}
 	// Questions that do not follow from each other are asked side by side.
@@ -45,7 +46,9 @@ func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
 	if example != "" {
 		second, within := errgroup.WithContext(ctx)
 		second.Go(func() error { return r.probeReferrers(within, example) })
-		second.Go(func() error { return r.probePaging(within, example, &info) })
+		if distribution && info.Version == "" {
+			second.Go(func() error { return r.probePaging(within, example, &info) })
+		}
 		if err := second.Wait(); err != nil {
 			return info, err
 		}
@@ -54,23 +57,25 @@ func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
 	return info, nil
 }
 
-// ping signs in and makes sure that there is a registry at all.
-func (r *Registry) ping(ctx context.Context, info *registry.Info) error {
+// ping signs in and makes sure that there is a registry at all. It also says
+// whether the registry calls itself what CNCF distribution calls itself, as others
+// do too.
+func (r *Registry) ping(ctx context.Context, info *registry.Info) (distribution bool, err error) {
 	c := call{op: "sign in to", method: http.MethodGet}
 	resp, _, err := r.fetch(ctx, c, mostOfAProbe)
 	var failure *registry.Error
 	switch {
 	case errors.As(err, &failure) && failure.Status == http.StatusNotFound:
-		return r.noRegistry(c)
+		return false, r.noRegistry(c)
 	case err != nil:
-		return err
+		return false, err
 	case isPage(resp):
-		return r.noRegistry(c)
+		return false, r.noRegistry(c)
 	}
 	if version := resp.Header.Get("Gitlab-Container-Registry-Version"); version != "" {
 		info.Version = "GitLab container registry " + clean(version, 40)
 	}
-	return nil
+	return resp.Header.Get("Docker-Distribution-Api-Version") == "registry/2.0", nil
 }
 
 func (r *Registry) noRegistry(c call) error {
@@ -139,11 +144,11 @@ func (r *Registry) probeExtensions(ctx context.Context, known string) (version s
 // warning, by its answer to a request for no tags: all of them.
 func (r *Registry) probePaging(ctx context.Context, example string, info *registry.Info) error {
 	c, err := r.reading("list tags", http.MethodGet, example, "/tags/list", "")
-	if err != nil || info.Version != "" {
+	if err != nil {
 		return nil
 	}
 	c.query = url.Values{"n": {"0"}}
-	resp, body, err := r.fetch(ctx, c, mostOfAPage)
+	_, body, err := r.fetch(ctx, c, mostOfAPage)
 	if err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -152,7 +157,7 @@ func (r *Registry) probePaging(ctx context.Context, example string, info *regist
 	}
 	w := walk{registry: r, call: c, key: "tags"}
 	names, err := w.decode(body)
-	if err == nil && len(names) > 0 && resp.Header.Get("Docker-Distribution-Api-Version") == "registry/2.0" {
+	if err == nil && len(names) > 0 {
 		info.Version = "CNCF distribution 2"
 		info.Warnings = append(info.Warnings, "This looks like CNCF distribution 2: its garbage-collect --delete-untagged (-m) also deletes the untagged platform images of tagged indexes. Run garbage-collect without it, or move to distribution 3.")
 	}
