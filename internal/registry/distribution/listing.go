@@ -95,7 +95,7 @@ func isDigest(name string) bool {
 // further question brought nothing new and a larger page no more.
 func (r *Registry) names(ctx context.Context, c call, key string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		w := walk{registry: r, call: c, key: key, seen: make(map[string]struct{}), asked: make(map[string]struct{})}
+		w := walk{registry: r, call: c, key: key, asked: make(map[string]struct{})}
 		for {
 			names, more, err := w.page(ctx)
 			if err != nil {
@@ -125,7 +125,7 @@ type walk struct {
 	byLast   bool // it does not, and "last" was asked for
 	grown    int
 	idle     int
-	seen     map[string]struct{} // names
+	seen     seen
 	asked    map[string]struct{} // queries
 }
 
@@ -145,8 +145,7 @@ func (w *walk) page(ctx context.Context) (fresh []string, more bool, err error) 
 	}
 	w.started = true
 	for _, name := range names {
-		if _, known := w.seen[name]; !known {
-			w.seen[name] = struct{}{}
+		if w.seen.add(name) {
 			fresh = append(fresh, name)
 		}
 	}
