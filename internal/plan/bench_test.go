@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/inventory"
@@ -33,10 +35,11 @@ func large(n int) addition {
 			repo.Tags = append(repo.Tags, inventory.Tag{Name: fmt.Sprintf(form, i), Digest: index.Digest})
 		}
 	}
+	slices.SortFunc(repo.Tags, func(a, b inventory.Tag) int { return strings.Compare(a.Name, b.Name) })
 	report := policy.Report{Repository: "app"}
 	for i, root := range repo.Roots() {
 		d := policy.Decision{Root: root, Reasons: []policy.Reason{{Code: policy.CodeOlderThan, Rule: "policies[0].rules[0].remove[0]", Line: 6, Facts: map[string]any{"days": 40}}}}
-		if i%20 > 1 {
+		if i%(n/2)%10 > 0 {
 			d.Verdict = policy.Remove
 		}
 		report.Decisions = append(report.Decisions, d)
@@ -67,6 +70,24 @@ func BenchmarkBuild(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				buildLarge(b, a)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/tag")
+		})
+	}
+}
+
+// BenchmarkStream is what a plan costs that is written while it is made.
+func BenchmarkStream(b *testing.B) {
+	for _, n := range []int{100, 5_000, 100_000} {
+		a := large(n)
+		b.Run(fmt.Sprintf("%d tags", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				builder := plan.NewBuilder(plan.Header{}, plan.Options{}, plan.Stream(io.Discard, &plan.Held{}))
+				if err := builder.Add(a.repo, a.report, settings()); err != nil {
+					b.Fatal(err)
+				}
+				finish(b, builder)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/tag")
 		})
