@@ -125,8 +125,9 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	}
 	at := &Section{Registry: p.registry, Repository: p.repository}
 	b.sections = append(b.sections, at)
-	var verdicts sync.WaitGroup
-	verdicts.Go(func() { b.verdicts(at, repo, &report, held) })
+	var written error
+	var writing sync.WaitGroup
+	writing.Go(func() { written = b.verdicts(at, repo, &report, held) })
 	var doomed map[oci.Digest]bool
 	if !unread {
 		doomed = b.plan(p, repo, &report, settings)
@@ -146,8 +147,10 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	of.ledger.goes(repo, doomed, len(p.steps) > 0)
 	of.add(p)
 	b.further = append(b.further, p.notices...)
-	verdicts.Wait()
-	b.hold(at, p)
+	waits := b.hold(at, p)
+	writing.Wait()
+	b.fail(written)
+	b.fail(waits)
 	return b.err
 }
 
@@ -166,27 +169,23 @@ func (b *Builder) rank(name string) int {
 	return slices.IndexFunc(b.header.Registries, func(info registry.Info) bool { return info.Name == name })
 }
 
-// verdicts hands on what was decided, while the steps are planned; held says why
-// removals are held. Nothing else may be handed on meanwhile.
-func (b *Builder) verdicts(at *Section, repo *inventory.Repository, report *policy.Report, held string) {
-	for d := range inOrder(report.Decisions) {
-		line := verdict(repo, d, held)
-		at.verdict(line.Verdict)
-		if b.err == nil {
-			b.err = b.out.verdict(&line)
-		}
+// verdicts hands on what was decided, while the steps are planned and held; held
+// says why removals are held.
+func (b *Builder) verdicts(at *Section, repo *inventory.Repository, report *policy.Report, held string) error {
+	decisions := inOrder(report.Decisions)
+	for i := range decisions {
+		at.verdict(outcome(&decisions[i], held).String())
 	}
+	return b.out.verdicts(len(decisions), func(i int) Verdict { return verdict(repo, &decisions[i], held) })
 }
 
 // hold hands on what must wait.
-func (b *Builder) hold(at *Section, p *part) {
+func (b *Builder) hold(at *Section, p *part) error {
 	for i := range p.steps {
 		at.step(&p.steps[i])
 	}
 	at.Blocked = len(p.blocked)
-	if b.err == nil {
-		b.err = b.out.hold(p.steps, p.blocked)
-	}
+	return b.out.hold(p.steps, p.blocked)
 }
 
 // plan writes the steps of one repository and returns what they make go, other

@@ -3,9 +3,12 @@ package plan
 // Output is where a builder's plan goes: Into memory, or a Stream.
 type Output interface {
 	begin(*Header) error
-	verdict(*Verdict) error
-	// hold takes the steps and blocked lines of the next repository, which must
-	// wait until it is known what the breakers leave of the whole.
+	// verdicts takes the n lines of the next repository in their order. line(i)
+	// makes one of them; it may be called by several goroutines at once.
+	verdicts(n int, line func(i int) Verdict) error
+	// hold takes the steps and blocked lines of the same repository, which must
+	// wait until it is known what the breakers leave of the whole. It may be called
+	// while verdicts is at work.
 	hold(steps []Step, blocked []Blocked) error
 	// release writes what was held, repository by repository: the steps of those
 	// registries where they go, numbered, then every blocked line.
@@ -23,10 +26,16 @@ type memory struct {
 	waiting []Step
 }
 
-func (m *memory) begin(h *Header) error    { m.plan.Header = *h; return nil }
-func (m *memory) verdict(v *Verdict) error { m.plan.Verdicts = append(m.plan.Verdicts, *v); return nil }
-func (m *memory) notice(n *Notice) error   { m.plan.Notices = append(m.plan.Notices, *n); return nil }
-func (m *memory) end(s *Summary) error     { m.plan.Summary = *s; return nil }
+func (m *memory) begin(h *Header) error  { m.plan.Header = *h; return nil }
+func (m *memory) notice(n *Notice) error { m.plan.Notices = append(m.plan.Notices, *n); return nil }
+func (m *memory) end(s *Summary) error   { m.plan.Summary = *s; return nil }
+
+func (m *memory) verdicts(n int, line func(int) Verdict) error {
+	for i := range n {
+		m.plan.Verdicts = append(m.plan.Verdicts, line(i))
+	}
+	return nil
+}
 
 func (m *memory) hold(steps []Step, blocked []Blocked) error {
 	m.waiting = append(m.waiting, steps...)

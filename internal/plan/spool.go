@@ -43,10 +43,13 @@ type stream struct {
 	held    *json.Encoder
 }
 
-func (s *stream) begin(h *Header) error    { return s.out.Line(h) }
-func (s *stream) verdict(v *Verdict) error { return s.out.Line(v) }
-func (s *stream) notice(n *Notice) error   { return s.out.Line(n) }
-func (s *stream) end(sum *Summary) error   { return s.out.End(sum) }
+func (s *stream) begin(h *Header) error  { return s.out.Line(h) }
+func (s *stream) notice(n *Notice) error { return s.out.Line(n) }
+func (s *stream) end(sum *Summary) error { return s.out.End(sum) }
+
+func (s *stream) verdicts(n int, line func(int) Verdict) error {
+	return inChunks(n, func(i int) any { v := line(i); return &v }, s.out.raw)
+}
 
 func (s *stream) hold(steps []Step, blocked []Blocked) error {
 	for i := range steps {

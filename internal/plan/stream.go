@@ -33,10 +33,10 @@ func NewWriter(w io.Writer) *Writer {
 // Line writes one line; the first is the *Header.
 func (w *Writer) Line(line any) error { return w.enc.Encode(line) }
 
-// raw writes a line that is JSON already, with its end.
-func (w *Writer) raw(line []byte) error {
-	w.hash.Write(line)
-	_, err := w.out.Write(line)
+// raw writes lines that are JSON already, with their ends.
+func (w *Writer) raw(lines []byte) error {
+	w.hash.Write(lines)
+	_, err := w.out.Write(lines)
 	return err
 }
 

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"time"
 
@@ -10,10 +9,10 @@ import (
 	"github.com/regkeep/regkeep/internal/policy"
 )
 
-// inOrder yields decisions in the order of their lines: tags by name, then
+// inOrder returns decisions in the order of their lines: tags by name, then
 // untagged roots by digest.
-func inOrder(decisions []policy.Decision) iter.Seq[*policy.Decision] {
-	order := func(a, b *policy.Decision) int {
+func inOrder(decisions []policy.Decision) []policy.Decision {
+	order := func(a, b policy.Decision) int {
 		if x, y := a.Root.Tag == nil, b.Root.Tag == nil; x != y {
 			if y {
 				return -1
@@ -22,43 +21,30 @@ func inOrder(decisions []policy.Decision) iter.Seq[*policy.Decision] {
 		}
 		return cmp.Or(cmp.Compare(a.Root.Name(), b.Root.Name()), cmp.Compare(a.Root.Digest, b.Root.Digest))
 	}
-	sorted := func() []*policy.Decision {
-		all := make([]*policy.Decision, len(decisions))
-		for i := range decisions {
-			all[i] = &decisions[i]
-		}
-		slices.SortStableFunc(all, order)
-		return all
+	if slices.IsSortedFunc(decisions, order) {
+		return decisions
 	}
-	return func(yield func(*policy.Decision) bool) {
-		for i := 1; i < len(decisions); i++ {
-			if order(&decisions[i-1], &decisions[i]) <= 0 {
-				continue
-			}
-			for _, d := range sorted() {
-				if !yield(d) {
-					return
-				}
-			}
-			return
-		}
-		for i := range decisions {
-			if !yield(&decisions[i]) {
-				return
-			}
-		}
-	}
+	decisions = slices.Clone(decisions)
+	slices.SortStableFunc(decisions, order)
+	return decisions
 }
 
-// verdict is the line of one root. A removal is held where the repository
-// could not be read whole, which held says.
+// outcome is the verdict that a plan says. A removal is held where the
+// repository could not be read whole, which held says.
+func outcome(d *policy.Decision, held string) policy.Verdict {
+	if held != "" && d.Verdict == policy.Remove {
+		return policy.Hold
+	}
+	return d.Verdict
+}
+
+// verdict is the line of one root, with why a removal is held.
 func verdict(repo *inventory.Repository, d *policy.Decision, held string) Verdict {
 	line := Verdict{
 		Type: "verdict", Registry: repo.Registry, Repository: repo.Name, Tag: d.Root.Name(), Digest: d.Root.Digest,
-		Verdict: d.Verdict.String(), AgeFrom: d.AgeFrom.String(), Reasons: make([]Reason, 0, len(d.Reasons)+1),
+		Verdict: outcome(d, held).String(), AgeFrom: d.AgeFrom.String(), Reasons: make([]Reason, 0, len(d.Reasons)+1),
 	}
 	if held != "" && d.Verdict == policy.Remove {
-		line.Verdict = policy.Hold.String()
 		line.Reasons = append(line.Reasons, Reason{Code: string(policy.CodeGap), Facts: map[string]any{"gap": held}})
 	}
 	for _, r := range d.Reasons {
