@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -23,7 +22,7 @@ type making struct {
 	lock   *flock.Flock
 	text   *os.File
 	packed *zstd.Encoder
-	spool  *spool
+	spool  spool
 }
 
 // unfinished is how the folders of plans in the making begin.
@@ -51,7 +50,9 @@ func makeIn(plans string) (*making, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &making{folder: folder, lock: flock.New(filepath.Join(folder, "lock"))}
+	m := &making{
+		folder: folder, lock: flock.New(filepath.Join(folder, "lock")), spool: spool{path: filepath.Join(folder, "steps.zst")},
+	}
 	if err := m.open(); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
@@ -65,15 +66,12 @@ func (m *making) open() (err error) {
 	if m.text, err = os.OpenFile(filepath.Join(m.folder, "plan.zst"), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
-	if m.packed, err = compressor(m.text); err != nil {
-		return err
-	}
-	m.spool, err = newSpool(filepath.Join(m.folder, "steps.zst"))
+	m.packed, err = compressor(m.text)
 	return err
 }
 
 // output is where the builder writes.
-func (m *making) output() plan.Output { return plan.Stream(m.packed, m.spool) }
+func (m *making) output() plan.Output { return plan.Stream(m.packed, &m.spool) }
 
 // keep puts the finished plan in its place and says how to read it there.
 func (m *making) keep(id string) (plan.Opener, error) {
@@ -96,9 +94,7 @@ func (m *making) close() error {
 	if m.text != nil {
 		_ = m.text.Close() // kept by now, or given up
 	}
-	if m.spool != nil {
-		_ = m.spool.file.Close()
-	}
+	m.spool.close()
 	return errors.Join(m.lock.Unlock(), os.RemoveAll(m.folder))
 }
 
@@ -123,34 +119,6 @@ func clearUnfinished(plans string, names []os.DirEntry) {
 // consist of are digests, and text that comes again soon.
 func compressor(w io.Writer) (*zstd.Encoder, error) {
 	return zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithEncoderLevel(zstd.SpeedFastest))
-}
-
-// spool is a file for the lines of a plan that must wait.
-type spool struct {
-	file   *os.File
-	packed *zstd.Encoder
-}
-
-func newSpool(path string) (*spool, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	packed, err := compressor(file)
-	return &spool{file: file, packed: packed}, err
-}
-
-func (s *spool) Write(lines []byte) (int, error) { return s.packed.Write(lines) }
-
-// Reader gives what was written.
-func (s *spool) Reader() (io.ReadCloser, error) {
-	if err := s.packed.Close(); err != nil {
-		return nil, err
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return nil, err
-	}
-	return decompressor(bufio.NewReader(s.file))
 }
 
 func decompressor(r io.Reader) (io.ReadCloser, error) {
