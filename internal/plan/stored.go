@@ -49,6 +49,11 @@ func (s *Stored) Copy(w io.Writer, verdicts Selection) (err error) {
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 	out, in := NewWriter(w), NewReader(text)
+	write := out.raw
+	if verdicts == All { // what is written is what is read, and hashed there
+		out.hash = in.hash
+		write = func(line []byte) error { _, err := out.out.Write(line); return err }
+	}
 	for {
 		kind, line, err := in.next()
 		switch {
@@ -76,7 +81,7 @@ func (s *Stored) Copy(w io.Writer, verdicts Selection) (err error) {
 				continue
 			}
 		}
-		if err := out.raw(line); err != nil {
+		if err := write(line); err != nil {
 			return err
 		}
 	}

@@ -186,6 +186,44 @@ func TestASelectionIsAPlan(t *testing.T) {
 	}
 }
 
+// A copy has a summary, and so is a plan, only where the text is what its hash
+// says.
+func TestADamagedPlanIsNotCopied(t *testing.T) {
+	text := write(t, sample(t), plan.All)
+	now := text
+	stored, err := plan.Open(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(now)), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := bytes.LastIndex(text, []byte(`{"type":"summary"`))
+	for name, test := range map[string]struct {
+		text []byte
+		want error
+	}{
+		"a changed tag":   {bytes.Replace(text, []byte(`"tag":"stage"`), []byte(`"tag":"stale"`), 1), plan.ErrTampered},
+		"a changed step":  {bytes.Replace(text, []byte(`"undo":"until-gc"`), []byte(`"undo":"until-gd"`), 1), plan.ErrTampered},
+		"a line twice":    {slices.Concat(text[:end], text[bytes.LastIndexByte(text[:end-1], '\n')+1:]), plan.ErrTampered},
+		"another hash":    {bytes.Replace(text, []byte(`"hash":"`), []byte(`"hash":"0`), 1), plan.ErrTampered},
+		"more":            {slices.Concat(text, text[end:]), plan.ErrTampered},
+		"no summary":      {text[:end], plan.ErrTruncated},
+		"half a summary":  {text[:len(text)-20], plan.ErrTruncated},
+		"half a line":     {text[:end-20], plan.ErrTruncated},
+		"nothing of it":   {nil, plan.ErrNotPlan},
+		"another version": {bytes.Replace(text, []byte(`"version":1`), []byte(`"version":2`), 1), plan.ErrVersion},
+	} {
+		for _, which := range []plan.Selection{plan.All, plan.RemoveOnly} {
+			now = test.text
+			var out bytes.Buffer
+			if err := stored.Copy(&out, which); bytes.Equal(test.text, text) || !errors.Is(err, test.want) {
+				t.Errorf("%s: error %v, want %v", name, err, test.want)
+			}
+			if _, err := plan.Read(&out); err == nil && name != "more" {
+				t.Errorf("%s: the copy is a plan", name)
+			}
+		}
+	}
+}
+
 // Between opening and reading somebody else may write: steps that were not
 // there when the hash was checked are not handed out.
 func TestAPlanThatChangesWhileItIsReadIsRefused(t *testing.T) {
