@@ -32,8 +32,14 @@ type contents struct {
 	writes  sync.Mutex
 	put     recent
 	fresh   []oci.RawManifest
-	queue   chan []oci.RawManifest // to the writer; nil: none runs
+	queue   chan fetched // to the writer; nil: none runs
 	written sync.WaitGroup
+}
+
+// fetched is what the registry sent until then.
+type fetched struct {
+	contents []oci.RawManifest
+	at       time.Time
 }
 
 type lookup struct {
@@ -136,15 +142,16 @@ func (c *contents) hand() {
 		return
 	}
 	if c.queue == nil {
-		queue := make(chan []oci.RawManifest, behind)
+		queue := make(chan fetched, behind)
 		c.queue = queue
 		c.written.Go(func() {
 			for some := range queue {
-				c.keep(some)
+				// What cannot be kept is asked for again next time.
+				_ = c.state.KeepContents(context.Background(), some.at, some.contents...)
 			}
 		})
 	}
-	c.queue <- c.fresh
+	c.queue <- fetched{c.fresh, c.clock()}
 	c.fresh = nil
 }
 
@@ -157,11 +164,6 @@ func (c *contents) pause() {
 
 // behind is how many transactions the writer may be behind.
 const behind = 8
-
-// keep writes. What cannot be kept is asked for again next time.
-func (c *contents) keep(some []oci.RawManifest) {
-	_ = c.state.KeepContents(context.Background(), c.clock(), some...)
-}
 
 // flush writes what was put and waits for all that is under way.
 func (c *contents) flush() {
