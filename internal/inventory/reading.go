@@ -67,7 +67,7 @@ const mostFailures = 5
 
 func (s *Scanner) reading(jobs chan<- func(), repo *Repository) *reading {
 	return &reading{
-		s: s, jobs: jobs, repo: repo, answers: make(chan answer),
+		s: s, jobs: jobs, repo: repo, answers: make(chan answer, 64),
 		marks: map[oci.Digest]mark{}, configs: map[oci.Digest]*oci.Config{},
 		blobs: map[oci.Digest]oci.Digest{}, single: map[oci.Platform][]oci.Platform{},
 	}
