@@ -11,20 +11,30 @@ import (
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
+// page is how many tags most registries list at once.
+const page = 1000
+
 // list reads the complete tag list. missing says that there is no such
-// repository. heard is called on the worker, after every further tag, with all
-// so far; nil: nobody is.
+// repository. heard is called on the worker with each thousand tags as they come;
+// nil: nobody is.
 func (s *Scanner) list(ctx context.Context, jobs chan<- func(), repository string, heard func(tags []registry.Tag)) (tags []registry.Tag, missing bool, err error) {
 	waited := do(ctx, jobs, func() {
+		var pages [][]registry.Tag // so that nothing is copied while the list grows
+		var last []registry.Tag
 		for tag, failure := range s.reader.Tags(ctx, repository) {
 			if failure != nil {
 				err = failure
 				break
 			}
-			if tags = append(tags, tag); heard != nil {
-				heard(tags)
+			if last = append(last, tag); len(last) < page {
+				continue
 			}
+			if heard != nil {
+				heard(last)
+			}
+			pages, last = append(pages, last), make([]registry.Tag, 0, page)
 		}
+		tags = slices.Concat(append(pages, last)...)
 	})
 	if waited == nil {
 		waited = ctx.Err()

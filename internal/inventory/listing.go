@@ -23,11 +23,14 @@ type listing struct {
 	pages   chan []Tag // to be told, without waiting for what is at hand of them; nil: none so far
 	telling sync.WaitGroup
 
-	told   int    // tags, from the beginning of the list
-	latest string // the last of them
-	wanted bool   // every tag will be looked at
-	judge  int    // how many tags there must be before it is asked whether they are
-	closed bool   // nothing more is told before the list is whole
+	listed int              // tags so far, in full pages
+	latest string           // the last of them
+	untold [][]registry.Tag // pages
+	told   int              // tags
+	toldTo string           // the last of these
+	wanted bool             // every tag will be looked at
+	judge  int              // how many tags there must be before it is asked whether they are
+	closed bool             // nothing more is told before the list is whole
 }
 
 // part is further tags of a list on its way: sorted by name, and behind those
@@ -49,10 +52,8 @@ type whole struct {
 	err     error // the context's, or that of the listing
 }
 
-const (
-	page       = 1000 // tags, as most registries list at once
-	pagesAhead = 16   // that may wait until it is known what is at hand of them
-)
+// pagesAhead is how many pages may wait until it is known what is at hand of them.
+const pagesAhead = 16
 
 // run lists and tells. A last part is sent whatever happens.
 func (l *listing) run(ctx context.Context) {
@@ -80,30 +81,30 @@ func (l *listing) list(ctx context.Context) *whole {
 	if w.want = l.want(w.tags); w.want.Graph {
 		w.err = l.gate.enter(ctx, len(w.tags))
 	}
-	if l.told > 0 && w.tags[l.told-1].Name == l.latest {
+	if l.told > 0 && w.tags[l.told-1].Name == l.toldTo {
 		w.told = l.told
 	}
 	return w
 }
 
-// heard tells the tags of another page.
+// heard tells the tags of another page, and of those before it that were not told.
 func (l *listing) heard(tags []registry.Tag) {
-	if l.closed || len(tags)%page != 0 {
+	for i := 0; i < len(tags) && !l.closed; i++ {
+		bare := tags[i] == registry.Tag{Name: tags[i].Name}
+		l.closed = !bare || tags[i].Name <= l.latest // what has a digest is not looked up, and what is not sorted may come again
+		l.latest = tags[i].Name
+	}
+	if l.closed {
 		return
 	}
-	for i := l.told; i < len(tags); i++ {
-		if (tags[i] != registry.Tag{Name: tags[i].Name}) || i > 0 && tags[i].Name <= tags[i-1].Name {
-			l.closed = true // what has a digest is not looked up, and what is not sorted may come again
-			return
-		}
-	}
-	if !l.wanted && len(tags) >= l.judge {
-		l.judge = 2 * len(tags)
-		want := l.want(newTags(tags))
+	l.listed, l.untold = l.listed+len(tags), append(l.untold, tags)
+	if !l.wanted && l.listed >= l.judge {
+		l.judge = 2 * l.listed
+		want := l.want(newTags(slices.Concat(l.untold...)))
 		_, lists := registry.As[registry.ManifestLister](l.s.reader)
 		l.wanted, l.closed = want.Graph, want.Untagged && lists // which is done before anything is fetched
 	}
-	if l.closed || !l.wanted || !l.gate.begin(len(tags)) {
+	if l.closed || !l.wanted || !l.gate.begin(l.listed) {
 		return
 	}
 	if l.pages == nil {
@@ -114,8 +115,10 @@ func (l *listing) heard(tags []registry.Tag) {
 			}
 		})
 	}
-	l.pages <- newTags(tags[l.told:])
-	l.told, l.latest = len(tags), tags[len(tags)-1].Name
+	for _, page := range l.untold {
+		l.pages <- newTags(page)
+	}
+	l.told, l.toldTo, l.untold = l.listed, l.latest, nil
 }
 
 // recalled says of tags by their index whether their manifest is at hand.
