@@ -98,7 +98,14 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	limit, bounded := t.pace.perSecond()
 	switch room := t.strain.room().Seconds(); {
 	case !bounded:
-		if t.window.answered(t.inFlight); !late && t.strain.calm() {
+		t.window.answered(t.inFlight)
+		if known && t.strain.could() >= balanceFrom && !start.Before(t.cut) {
+			if rate, lost := t.balance.answered(late, now); lost {
+				t.slow(rate, paceCut*rate, now)
+				return
+			}
+		}
+		if !late && t.strain.calm() {
 			t.window.grow(now, t.strain.could())
 		}
 	case limit*room > pastBound*t.window.bound:

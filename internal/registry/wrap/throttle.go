@@ -26,11 +26,12 @@ type Throttle struct {
 	limit *rate.Limiter // what the user allows
 	pace  *pace         // what the registry has turned out to bear
 
-	mu     sync.Mutex
-	window window
-	strain strain
-	cut    time.Time // what was sent before tells nothing new about too much
-	look   *look     // under way
+	mu      sync.Mutex
+	window  window
+	strain  strain
+	balance balance
+	cut     time.Time // what was sent before tells nothing new about too much
+	look    *look     // under way
 
 	// Of slowing down again and again since the pace was raised last: where it
 	// began, per second; 0: it did not, below 0: a look has shown that it is

@@ -177,7 +177,7 @@ func TestKnee(t *testing.T) {
 		}
 		testKnee(t, &model{past: past, knee: 1000, latency: 20 * ms, jitter: 10 * ms})
 	}
-	for _, latency := range []time.Duration{5 * ms, 7 * ms, 20 * ms} {
+	for _, latency := range []time.Duration{5 * ms, 7 * ms, 20 * ms, 30 * ms, 50 * ms} {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency})
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5})
 	}
