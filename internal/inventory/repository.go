@@ -274,7 +274,7 @@ func (r *reading) lookAgain(ctx context.Context) error {
 	for _, i := range r.vanished {
 		tag := &r.repo.Tags[i]
 		tag.Digest, tag.Problem = "", "listed, but its manifest is not there"
-		r.gap("manifest", "tag %s changed while reading: it is listed, but its manifest is not there", tag.Name)
+		r.gap("manifest", "tag %s changed while reading: it is listed, but its manifest is not there; where that stays so, a deletion was cut off in the registry: push the tag again, or delete it there", tag.Name)
 	}
 	r.vanished = nil
 	return nil
