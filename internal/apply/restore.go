@@ -68,7 +68,11 @@ func (a *attempt) putTag(ctx context.Context) (journal.Status, string, error) {
 	if err != nil {
 		return a.blind(err)
 	}
-	if found, err := a.head(ctx, string(a.Digest)); err != nil || found.Digest == "" {
+	found, err := a.head(ctx, string(a.Digest))
+	switch {
+	case err != nil: // which a resumed run may not meet again
+		return journal.Refused, err.Error(), nil
+	case found.Digest == "":
 		return journal.Refused, fmt.Sprintf("manifest %s is not back", a.Digest), nil
 	}
 	return a.put(ctx, a.Tag, raw)

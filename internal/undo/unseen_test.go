@@ -1,6 +1,7 @@
 package undo_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/apply"
@@ -44,5 +45,42 @@ func TestALookAtWhatIsBackThatFailedIsNoDamage(t *testing.T) {
 		if result.Damaged || result.Unseen != 1 || result.Verified != 4 || result.Open() != 0 {
 			t.Errorf("%s: %+v %+v", last, result.Result, result.Verifications)
 		}
+	}
+}
+
+// Whether a manifest is back is not known where the look at it fails: nobody is
+// told that it is not, and a resumed run brings the tag back.
+func TestALookThatFailedSaysNothingOfWhatIsBack(t *testing.T) {
+	looks := 0
+	for nth := 1; ; nth++ {
+		r := remove(t, app(), gone, memory.Options{})
+		p := build(t, r.undoing(t))
+		p.Summary.Hash = "undo"
+		req := r.request(p)
+		script := fault.New(fault.Fault{Op: call.Head, Reference: string(r.before.Repositories["app"].Tags["v1"]), Nth: nth, Err: registry.ErrUnavailable})
+		req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: r.registry.Mutator(), Concurrency: 1}
+		result, _ := applytest.Run(t.Context(), req)
+		if len(script.Unused()) > 0 {
+			break
+		}
+		looks++
+		for _, o := range result.Outcomes {
+			if strings.Contains(o.Error, "is not back") {
+				t.Errorf("look %d: %s %s: %s", nth, o.Action, o.Tag, o.Error)
+			}
+		}
+		again := r.request(p)
+		for _, run := range r.state.Runs() {
+			if run.Kind == "restore" {
+				again.Resume = &run
+			}
+		}
+		if _, err := applytest.Run(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		r.same(t, "resumed")
+	}
+	if looks < 3 {
+		t.Errorf("%d looks", looks)
 	}
 }
