@@ -284,6 +284,20 @@ func TestOnly(t *testing.T) {
 	}
 }
 
+// resume goes on with the undo that p was applied by.
+func (r *rig) resume(t *testing.T, p *plan.Plan) {
+	t.Helper()
+	req := r.request(p)
+	for _, run := range r.state.Runs() {
+		if run.Kind == "restore" {
+			req.Resume = &run
+		}
+	}
+	if _, err := applytest.Run(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Every write of an undo going wrong in every way; a resume brings everything
 // back, and nothing else is touched on the way.
 func TestFaultsOfUndo(t *testing.T) {
@@ -309,15 +323,7 @@ func TestFaultsOfUndo(t *testing.T) {
 			}
 			r.state.Restart()
 			for range 2 {
-				again := r.request(p)
-				for _, run := range r.state.Runs() {
-					if run.Kind == "restore" {
-						again.Resume = &run
-					}
-				}
-				if _, err := applytest.Run(t.Context(), again); err != nil {
-					t.Fatal(err)
-				}
+				r.resume(t, p)
 			}
 			r.same(t, "resumed")
 		})

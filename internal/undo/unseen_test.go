@@ -69,15 +69,7 @@ func TestALookThatFailedSaysNothingOfWhatIsBack(t *testing.T) {
 				t.Errorf("look %d: %s %s: %s", nth, o.Action, o.Tag, o.Error)
 			}
 		}
-		again := r.request(p)
-		for _, run := range r.state.Runs() {
-			if run.Kind == "restore" {
-				again.Resume = &run
-			}
-		}
-		if _, err := applytest.Run(t.Context(), again); err != nil {
-			t.Fatal(err)
-		}
+		r.resume(t, p)
 		r.same(t, "resumed")
 	}
 	if looks < 3 {
