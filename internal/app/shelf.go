@@ -107,17 +107,7 @@ func (s *shelf) take(digest oci.Digest) (oci.RawManifest, bool) {
 // fetch reads an armful, once.
 func (s *shelf) fetch(a *armful) {
 	a.fetched.Do(func() {
-		a.found = s.read(a.digests)
-		var configs []oci.Digest
-		for _, manifest := range a.found {
-			if config := configOf(manifest.Body); config != "" {
-				configs = append(configs, config)
-			}
-		}
-		slices.Sort(configs)
-		for digest, config := range s.read(slices.Compact(configs)) {
-			a.found[digest] = config
-		}
+		a.found = s.gather(a.digests)
 		for _, raw := range a.found {
 			a.bytes += len(raw.Body) + besides
 		}
@@ -131,6 +121,39 @@ func (s *shelf) fetch(a *armful) {
 			s.putAway(s.kept[0])
 		}
 	})
+}
+
+// gather reads manifests and the configs that these name. A read may give more
+// than was wanted, configs among it.
+func (s *shelf) gather(manifests []oci.Digest) map[oci.Digest]oci.RawManifest {
+	given := s.read(manifests)
+	found := make(map[oci.Digest]oci.RawManifest, 2*len(manifests))
+	var configs []oci.Digest
+	for _, digest := range manifests {
+		manifest, here := given[digest]
+		if !here {
+			continue
+		}
+		found[digest] = manifest
+		config := configOf(manifest.Body)
+		if raw, here := given[config]; here {
+			found[config] = raw
+		} else if config != "" {
+			configs = append(configs, config)
+		}
+	}
+	if len(configs) == 0 {
+		return found
+	}
+	slices.Sort(configs)
+	configs = slices.Compact(configs)
+	given = s.read(configs)
+	for _, config := range configs {
+		if raw, here := given[config]; here {
+			found[config] = raw
+		}
+	}
+	return found
 }
 
 // putAway forgets an armful, once.

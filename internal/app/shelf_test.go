@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 type library struct {
 	mu    sync.Mutex
 	books map[oci.Digest]oci.RawManifest
+	whole bool // whatever is wanted, everything is given
 	reads []int
 }
 
@@ -26,6 +28,9 @@ func (l *library) read(digests []oci.Digest) map[oci.Digest]oci.RawManifest {
 		if raw, ok := l.books[d]; ok {
 			found[d] = raw
 		}
+	}
+	if l.whole {
+		return maps.Clone(l.books)
 	}
 	return found
 }
@@ -105,6 +110,29 @@ func TestARowGoesOnWhereItEnded(t *testing.T) {
 	s.wait()
 	if want := []int{together, together, 1, 1}; !slices.Equal(l.reads, want) {
 		t.Errorf("read %v, want both armfuls: %v", l.reads, want)
+	}
+}
+
+// Where a read gives more than was wanted, the configs in it are not read again,
+// and what nobody announced is not held.
+func TestWhatIsReadBesidesIsUsedOrLeft(t *testing.T) {
+	l, manifests, configs := images(together, 0)
+	l.whole = true
+	s := newShelf(l.read)
+	s.ahead(&row{}, manifests[:10])
+	for i := range 10 {
+		for _, digest := range []oci.Digest{manifests[i], configs[i]} {
+			if raw, found := s.take(digest); !found || raw.Digest != digest {
+				t.Fatalf("%d: %s was not there", i, digest)
+			}
+		}
+	}
+	s.wait()
+	if want := []int{10}; !slices.Equal(l.reads, want) {
+		t.Errorf("read %v, want %v", l.reads, want)
+	}
+	if len(s.of) != 0 || s.bytes != 0 {
+		t.Errorf("%d contents and %d bytes are held", len(s.of), s.bytes)
 	}
 }
 

@@ -18,10 +18,6 @@ import (
 // side by side as apply has.
 func BenchmarkStep(b *testing.B) {
 	ctx, s := b.Context(), open(b)
-	manifest := func(n int) oci.RawManifest {
-		body := fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 600))
-		return oci.RawManifest{Digest: oci.FromBytes(body), MediaType: oci.MediaTypeImage, Body: body}
-	}
 	const together, all = 64, 64 * 80
 	var contents []oci.RawManifest
 	var digests []oci.Digest
@@ -49,4 +45,35 @@ func BenchmarkStep(b *testing.B) {
 			check(b, s.Record(ctx, journal.Outcome{Run: "run", Seq: n, Registry: "r", Repository: "app", Digest: raw.Digest, Status: journal.Done, At: t0.Add(time.Second)}))
 		}
 	})
+}
+
+// What a scan finds in the cache: five hundred manifests and their configs, kept
+// together or with others between them.
+func BenchmarkContents(b *testing.B) {
+	const wanted, others = 1000, 20
+	for name, apart := range map[string]int{"together": 1, "scattered": others} {
+		b.Run(name, func(b *testing.B) {
+			ctx, s := b.Context(), open(b)
+			var contents []oci.RawManifest
+			var digests []oci.Digest
+			for n := range wanted * others {
+				contents = append(contents, manifest(n))
+			}
+			for n := range wanted {
+				digests = append(digests, contents[n*apart].Digest)
+			}
+			check(b, s.KeepContents(ctx, t0, contents...))
+			b.ReportAllocs()
+			for b.Loop() {
+				if found, err := s.Contents(ctx, digests); err != nil || len(found) < wanted {
+					b.Fatalf("%d, %v", len(found), err)
+				}
+			}
+		})
+	}
+}
+
+func manifest(n int) oci.RawManifest {
+	body := fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 600))
+	return oci.RawManifest{Digest: oci.FromBytes(body), MediaType: oci.MediaTypeImage, Body: body}
 }

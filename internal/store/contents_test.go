@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,63 @@ func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 		check(t, err)
 		if len(recalled) != want || want == 1 && recalled[0] != (store.Pointer{Tag: "a", Digest: kept.Digest}) {
 			t.Errorf("%s: %v", repository, recalled)
+		}
+	}
+}
+
+// However digests lie, what is kept of them is found, with its bytes. What is
+// found besides is bounded.
+func TestContentsAreFoundWhereverTheyLie(t *testing.T) {
+	ctx, s := t.Context(), open(t)
+	var kept []oci.Digest
+	for batch := range 5 {
+		var contents []oci.RawManifest
+		for n := range 1000 {
+			contents = append(contents, manifest(1000*batch+n))
+			kept = append(kept, contents[n].Digest)
+		}
+		check(t, s.KeepContents(ctx, t0, contents...))
+	}
+	damaged := kept[1100]
+	s.DamageContent(t, damaged)
+	never := oci.FromBytes([]byte("never kept"))
+	backwards := slices.Clone(kept[1000:1400])
+	slices.Reverse(backwards)
+	var everyTenth []oci.Digest
+	for n := 0; n < len(kept); n += 10 {
+		everyTenth = append(everyTenth, kept[n])
+	}
+	for name, wanted := range map[string][]oci.Digest{
+		"few":                      kept[1090:1110],
+		"side by side":             kept[1000:1400],
+		"the first of all":         kept[:400],
+		"the last of all":          kept[4600:],
+		"all":                      kept,
+		"in another order":         backwards,
+		"far from each other":      everyTenth,
+		"one far away":             slices.Concat(kept[1000:1400], kept[4000:4001], kept[1400:1500]),
+		"the first not kept":       slices.Concat([]oci.Digest{never}, kept[1000:1400]),
+		"the last not kept":        slices.Concat(kept[1000:1400], []oci.Digest{never}),
+		"one of them not kept":     slices.Concat(kept[1000:1200], []oci.Digest{never}, kept[1200:1400]),
+		"the first one damaged":    kept[1100:1500],
+		"the same again and again": slices.Repeat(kept[1000:1001], 400),
+		"nothing":                  nil,
+	} {
+		found, err := s.Contents(ctx, wanted)
+		check(t, err)
+		for _, digest := range wanted {
+			raw, here := found[digest]
+			if should := digest != never && digest != damaged; here != should {
+				t.Fatalf("%s: %s found: %t", name, digest, here)
+			} else if here && (raw.Digest != digest || digest.Verify(raw.Body) != nil || raw.MediaType != oci.MediaTypeImage) {
+				t.Fatalf("%s: %s has the bytes of another", name, digest)
+			}
+		}
+		if _, here := found[damaged]; here {
+			t.Errorf("%s: what lost its bytes was given out", name)
+		}
+		if len(found) > 2*len(wanted)+300 {
+			t.Errorf("%s: %d wanted, %d read", name, len(wanted), len(found))
 		}
 	}
 }
