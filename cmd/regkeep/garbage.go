@@ -16,7 +16,7 @@ const (
 	// roomy is how large the heap may become in any case, in bytes. Most plans
 	// hold less, and clearing for the sake of so little took a fifth of their CPU
 	// time, for 17 MB.
-	roomy = 24 << 20
+	roomy = 16 << 20
 	// least is what Go makes the first heap grow to at 100 percent, in bytes
 	// (runtime, GC guide: "minimum total heap size").
 	least = 4 << 20
