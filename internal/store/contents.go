@@ -124,26 +124,6 @@ func (s *Store) AnyContents(ctx context.Context) (bool, error) {
 	return any, translate(s.path, err)
 }
 
-// Recalled are the tags whose manifest, as the last complete scan of the
-// repository saw it, is cached, in the order of their names.
-func (s *Store) Recalled(ctx context.Context, registryName, repository string) ([]Pointer, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT s.tag, s.digest FROM seen s JOIN contents c ON c.digest = s.digest
-		WHERE s.registry = $1 AND s.repository = $2 ORDER BY s.tag`, registryName, repository)
-	if err != nil {
-		return nil, translate(s.path, err)
-	}
-	defer rows.Close()
-	var pointers []Pointer
-	for rows.Next() {
-		var p Pointer
-		if err := rows.Scan(&p.Tag, &p.Digest); err != nil {
-			return nil, translate(s.path, err)
-		}
-		pointers = append(pointers, p)
-	}
-	return pointers, translate(s.path, rows.Err())
-}
-
 // KeepContents caches contents that were fetched at an instant, many in one write. When the cache is full the
 // oldest go; what does not have its digest is not taken.
 func (s *Store) KeepContents(ctx context.Context, at time.Time, contents ...oci.RawManifest) error {

@@ -51,15 +51,19 @@ var advice = map[error]string{
 	ErrUnusable: "Check the path and its permissions, or name another file with --state",
 }
 
-// translate gives SQLite's errors their kind. Others, such as a cancelled
-// context, pass as they are.
+// translate gives SQLite's errors their kind, and errors about the content of
+// the file its path. Others, such as a cancelled context, pass as they are.
 func translate(path string, err error) error {
 	if err == nil {
 		return nil
 	}
 	var known *Error
 	var lite *sqlite.Error
-	if errors.As(err, &known) || !errors.As(err, &lite) {
+	if errors.As(err, &known) {
+		known.Path = path
+		return err
+	}
+	if !errors.As(err, &lite) {
 		return err
 	}
 	kind := ErrUnusable

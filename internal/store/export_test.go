@@ -3,9 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/pressly/goose/v3"
 
 	"github.com/regkeep/regkeep/internal/oci"
 )
@@ -81,4 +84,73 @@ func (s *Store) PutPlanInRow(t *testing.T, run, text string) {
 	if err := s.exec(t.Context(), `UPDATE runs SET plan = $1 WHERE id = $2`, []byte(text), run); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// CreateVersion makes the state file of an older regkeep and runs statements
+// in it.
+func CreateVersion(t *testing.T, path string, version int64, statements ...string) {
+	t.Helper()
+	s, err := connect(path, "OFF")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, s.write, files, goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := provider.UpTo(t.Context(), version); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range append(statements, fmt.Sprintf("PRAGMA application_id = %d", applicationID)) {
+		if err := s.exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// DamagePointers takes the end off what was seen last of a repository.
+func (s *Store) DamagePointers(t *testing.T, repository string) {
+	t.Helper()
+	if err := s.exec(t.Context(), `UPDATE pointers SET body = substr(body, 1, length(body) - 1) WHERE repository = $1`, repository); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// PointerRows is how many lines each row of a repository has, in order.
+// It fails where the order is broken, or a tag has lines in two rows.
+func (s *Store) PointerRows(t *testing.T, repository string) (lengths []int) {
+	t.Helper()
+	rows, err := s.read.Query(`SELECT first, body FROM pointers WHERE repository = $1 ORDER BY first`, repository)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var last line
+	for rows.Next() {
+		var first, body string
+		if err := rows.Scan(&first, &body); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for l, err := range lines(body) {
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case n == 0 && l.tag != first:
+				t.Fatalf("a row that begins with %q says that it does with %q", l.tag, first)
+			case n == 0 && len(lengths) > 0 && l.tag == last.tag:
+				t.Fatalf("%q is in two rows", l.tag)
+			case last.compare(l) >= 0:
+				t.Fatalf("%v comes before %v", last, l)
+			}
+			last, n = l, n+1
+		}
+		lengths = append(lengths, n)
+	}
+	return lengths
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/journal"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -66,10 +65,4 @@ func (s *Store) KeepBaseline(ctx context.Context, run, registryName, repository 
 	}
 	return s.exec(ctx, `INSERT INTO baselines (run, registry, repository, body) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (run, registry, repository) DO NOTHING`, run, registryName, repository, string(body))
-}
-
-// Pointer is a tag and what it pointed at.
-type Pointer struct {
-	Tag    string
-	Digest oci.Digest
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -41,9 +40,10 @@ func (s *Store) CompareScan(ctx context.Context, registryName, repository string
 	if scan.known, err = compare(ctx, s.read, registryName, repository, pointers, first); err != nil {
 		return scan, translate(s.path, err)
 	}
-	if scanned {
-		for _, p := range scan.known.fresh {
-			scan.known.since[p[0]] = at
+	for i := range scan.known.fresh {
+		scan.known.fresh[i].at = micros(at)
+		if scanned {
+			scan.known.since[scan.known.fresh[i].tag] = at
 		}
 	}
 	return scan, nil
@@ -58,15 +58,15 @@ func (s *Store) RecordScan(ctx context.Context, scan Scan) error {
 			ON CONFLICT (registry, repository) DO UPDATE SET last_at = excluded.last_at`, scan.registry, scan.repository, micros(scan.at)); err != nil {
 			return err
 		}
-		return errors.Join(scan.add(ctx, tx), scan.forget(ctx, tx))
+		return change(ctx, tx, scan.registry, scan.repository, scan.known.gone, scan.known.fresh)
 	})
 }
 
 // comparison is what the pointers of a scan and those of the last one differ in.
+// Fresh and gone are in the order of tag and digest.
 type comparison struct {
-	fresh [][2]string          // tag and digest
-	gone  [][2]string          // tag and digest
-	since map[string]time.Time // when a tag that stayed where it was appeared there after the first scan, by name
+	fresh, gone []line
+	since       map[string]time.Time // when a tag that stayed where it was appeared there after the first scan, by name
 }
 
 // compare goes through both by tag, so that it holds only the differences: a
@@ -74,68 +74,31 @@ type comparison struct {
 // scan was.
 func compare(ctx context.Context, db *sql.DB, registryName, repository string, pointers []Pointer, first int64) (comparison, error) {
 	known := comparison{since: map[string]time.Time{}}
-	rows, err := db.QueryContext(ctx, `SELECT tag, digest, at FROM seen WHERE registry = $1 AND repository = $2 ORDER BY tag, digest`, registryName, repository)
-	if err != nil {
-		return known, err
-	}
-	defer rows.Close()
 	next, stayed := 0, false
 	pass := func() {
 		if p := pointers[next]; !stayed {
-			known.fresh = append(known.fresh, [2]string{p.Tag, string(p.Digest)})
+			known.fresh = append(known.fresh, line{tag: p.Tag, digest: string(p.Digest)})
 		}
 		next, stayed = next+1, false
 	}
-	for rows.Next() {
-		var tag, digest string
-		var at int64
-		if err := rows.Scan(&tag, &digest, &at); err != nil {
+	rows, err := db.QueryContext(ctx, `SELECT body FROM pointers WHERE registry = $1 AND repository = $2 ORDER BY first`, registryName, repository)
+	for seen, err := range linesOf(rows, err) {
+		if err != nil {
 			return known, err
 		}
-		for next < len(pointers) && pointers[next].Tag < tag {
+		for next < len(pointers) && pointers[next].Tag < seen.tag {
 			pass()
 		}
-		if next < len(pointers) && pointers[next].Tag == tag && string(pointers[next].Digest) == digest {
-			if stayed = true; at > first {
-				known.since[pointers[next].Tag] = fromMicros(at)
+		if next < len(pointers) && pointers[next].Tag == seen.tag && string(pointers[next].Digest) == seen.digest {
+			if stayed = true; seen.at > first {
+				known.since[pointers[next].Tag] = fromMicros(seen.at)
 			}
-		} else {
-			known.gone = append(known.gone, [2]string{tag, digest})
+		} else { // a copy, that does not hold all of its row
+			known.gone = append(known.gone, line{tag: strings.Clone(seen.tag), digest: strings.Clone(seen.digest)})
 		}
 	}
 	for next < len(pointers) {
 		pass()
 	}
-	return known, rows.Err()
-}
-
-func (s Scan) add(ctx context.Context, tx *sql.Tx) error {
-	return inChunks(s.known.fresh, func(some string) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO seen (registry, repository, tag, digest, at)
-			SELECT $1, $2, value ->> 0, value ->> 1, $3 FROM json_each($4) WHERE true
-			ON CONFLICT DO NOTHING`, s.registry, s.repository, micros(s.at), some)
-		return err
-	})
-}
-
-func (s Scan) forget(ctx context.Context, tx *sql.Tx) error {
-	return inChunks(s.known.gone, func(some string) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM seen WHERE registry = $1 AND repository = $2
-			AND (tag, digest) IN (SELECT value ->> 0, value ->> 1 FROM json_each($3))`, s.registry, s.repository, some)
-		return err
-	})
-}
-
-// inChunks gives pairs to a statement as JSON, many at a time.
-func inChunks(pairs [][2]string, execute func(some string) error) error {
-	for some := range slices.Chunk(pairs, 1000) {
-		text, err := json.Marshal(some)
-		if err != nil {
-			return err
-		}
-		if err := execute(string(text)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return known, nil
 }

@@ -56,13 +56,15 @@ func Open(path string) (*Store, error) {
 	// Only the opening itself is serialised, so that two processes do not
 	// create or migrate the same file.
 	gate := flock.New(path + ".open")
-	ctx, cancel := context.WithTimeout(context.Background(), busyTimeout)
+	waiting, cancel := context.WithTimeout(context.Background(), busyTimeout)
 	defer cancel()
-	if locked, err := gate.TryLockContext(ctx, 20*time.Millisecond); err != nil || !locked {
+	if locked, err := gate.TryLockContext(waiting, 20*time.Millisecond); err != nil || !locked {
 		return nil, &Error{Path: path, Kind: ErrLocked, Err: err}
 	}
 	defer gate.Unlock()
 
+	// Bringing a large file up to date takes as long as it takes.
+	ctx := context.Background()
 	switch _, err := os.Stat(path); {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := create(ctx, path); err != nil {
