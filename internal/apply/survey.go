@@ -54,8 +54,8 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 	began := r.Now()
 	names, err := r.listTags(ctx)
-	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return fmt.Errorf("the tags could not be listed again: %w", err)
+	if err != nil {
+		return err
 	}
 	listed := map[string]bool{}
 	for _, name := range names {
@@ -82,11 +82,15 @@ func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 	return nil
 }
 
+// listTags lists the tags by name. A repository that is not there has none.
 func (r *repository) listTags(ctx context.Context) ([]string, error) {
 	var names []string
 	for tag, err := range r.reader.Tags(ctx, r.name) {
+		if errors.Is(err, registry.ErrNotFound) {
+			return nil, nil
+		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("the tags could not be listed again: %w", err)
 		}
 		names = append(names, tag.Name)
 	}
@@ -204,9 +208,8 @@ func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names [
 
 // guardNew lists the tags and guards what those lead to that were not known.
 func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
-	names, err = r.listTags(ctx)
-	if err != nil && !errors.Is(err, registry.ErrNotFound) {
-		return nil, fmt.Errorf("the tags could not be listed again: %w", err)
+	if names, err = r.listTags(ctx); err != nil {
+		return nil, err
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
