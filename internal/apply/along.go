@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -16,7 +17,8 @@ import (
 // one and seen them go, the others wait for a listing of all tags, which shows
 // the same of every one of them with a few requests. What is listed still is
 // looked at one by one, and so is everything where no step saw its tags go, or
-// one saw them stay, and where the listing cannot be trusted.
+// one saw them stay, and where the listing cannot be trusted. For a step that
+// may have been cut off (see linger) only a listing shows that its tags went.
 type along struct {
 	mu      sync.Mutex
 	goes    registry.Support // tags, as far as steps saw; no as soon as one stayed
@@ -80,23 +82,37 @@ func (l *along) proven() bool {
 // listing of the tags.
 const unlisted journal.Status = "unlisted"
 
-// settleWaiting lists the tags for the steps that wait and settles them.
+// leave has the step wait for the next listing.
+func (a *attempt) leave(acted error) (journal.Status, string, error) {
+	a.acted = acted
+	a.along.leave(a)
+	return unlisted, "", nil
+}
+
+// settleWaiting lists the tags for the steps that wait and settles them, and
+// once more where that removed tags.
 func (r *repository) settleWaiting(ctx context.Context) error {
-	waiting := r.along.take()
-	if len(waiting) == 0 || r.broken() != nil {
-		return nil
-	}
 	// When nobody waits for the run any more, what was done is still told.
 	ctx = context.WithoutCancel(ctx)
-	looks := 0
-	for _, a := range waiting {
-		looks += len(a.Takes)
+	for {
+		waiting := r.along.take()
+		if len(waiting) == 0 || r.broken() != nil {
+			return nil
+		}
+		looks, unclear := 0, false
+		for _, a := range waiting {
+			looks += len(a.Takes)
+			unclear = unclear || a.unclear
+		}
+		var names []string
+		var unread error
+		if unclear || r.along.proven() && looks > 1+len(r.stay)/namesPerLook {
+			names, unread = r.listTags(ctx)
+		}
+		if err := r.settle(ctx, waiting, names, unread); err != nil {
+			return err
+		}
 	}
-	var names []string
-	if r.along.proven() && looks > 1+len(r.stay)/namesPerLook {
-		names, _ = r.listTags(ctx) // none: everything is looked at
-	}
-	return r.settle(ctx, waiting, names)
 }
 
 // namesPerLook is how many names of a listing cost as much as a look at one:
@@ -107,32 +123,62 @@ const namesPerLook = 100
 const settledTogether = 512
 
 // settle says what became of steps that waited for a listing of the tags: those
-// whose tags are not among names have ended well. A listing without a tag that
-// stays is not whole, or not this repository's, and shows nothing.
-func (r *repository) settle(ctx context.Context, waiting []*attempt, names []string) error {
+// whose tags are not among names have ended well. A listing that was not read,
+// or is without a tag that stays, is not whole, or not this repository's, and
+// shows nothing.
+func (r *repository) settle(ctx context.Context, waiting []*attempt, names []string, unread error) error {
 	if len(waiting) == 0 {
 		return nil
 	}
-	listed := make(map[string]bool, len(names))
+	l := listing{has: make(map[string]bool, len(names)), problem: unread}
 	for _, name := range names {
-		listed[name] = true
+		l.has[name] = true
 	}
-	missing := func(name string) bool { return !listed[name] }
-	shows := r.along.proven() && len(r.stay) > 0 && !slices.ContainsFunc(r.stay, missing)
+	for _, name := range r.stay {
+		if l.problem == nil && !l.has[name] {
+			l.problem = fmt.Errorf("the tag listing lacks %q, which has to be in it", name)
+		}
+	}
+	l.vouched = l.problem == nil && len(r.stay) > 0 && r.along.proven()
 	var group errgroup.Group
 	group.SetLimit(settledTogether)
 	for _, a := range waiting {
 		group.Go(func() error {
-			if shows && !slices.ContainsFunc(a.Takes, func(tag string) bool { return listed[tag] }) {
-				status, why, err := a.went(ctx, a.acted, false)
-				return r.ended(ctx, a.Step, status, why, err)
+			status, why, err := a.settleBy(ctx, l)
+			if err == nil && status == unlisted {
+				return nil
 			}
-			status, why, err := a.lookAgain(ctx)
 			r.stopWhere(a.halt)
 			return r.ended(ctx, a.Step, status, why, err)
 		})
 	}
 	return group.Wait()
+}
+
+// listing is what a listing of the tags showed to those who waited for it.
+type listing struct {
+	has     map[string]bool
+	problem error // why it does not show what has gone; nil: it does
+	vouched bool  // a tag that it lacks needs no look
+}
+
+// settleBy settles one step with a listing, or has it wait for another one.
+func (a *attempt) settleBy(ctx context.Context, l listing) (journal.Status, string, error) {
+	if l.vouched && !slices.ContainsFunc(a.Takes, func(tag string) bool { return l.has[tag] }) {
+		return a.went(ctx, a.acted, false)
+	}
+	status, why, err := a.lookAgain(ctx)
+	if err != nil || !status.Succeeded() || !a.unclear {
+		return status, why, err
+	}
+	lingering := slices.DeleteFunc(a.followed, func(tag string) bool { return !l.has[tag] })
+	switch {
+	case len(lingering) > 0:
+		return a.linger(ctx, lingering)
+	case l.problem != nil:
+		return a.unsettled(a.acted, l.problem)
+	}
+	return status, why, nil
 }
 
 // lookAgain settles a step by looks of its own. Its manifest had gone: where it

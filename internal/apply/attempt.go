@@ -28,6 +28,9 @@ type attempt struct {
 	looked   time.Time       // when the look at the target began
 	again    bool            // it is the second one
 	acted    error           // what the delete was answered with, while the step waits for a listing
+	unclear  bool            // an earlier process, or this one, does not know how far a delete came: see linger
+	followed []string        // its tags that were gone with the manifest when they were last looked at
+	cleared  bool            // tags that linger were deleted by name, and it waits for a listing again
 	halt     string          // why nothing more is tried in the repository after this step
 }
 

@@ -82,7 +82,11 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	case err != nil:
 		return a.blind(err)
 	case before.gone():
+		lingers := a.unclear && a.mayLinger(a.Digest, a.Takes)
 		a.vanished(a.Digest, a.Takes)
+		if lingers {
+			return a.leave(nil)
+		}
 		return a.absent()
 	case len(before.moved) > 0:
 		return a.movedAway(ctx, before.moved)
@@ -123,10 +127,11 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 // afterDelete looks until the manifest has gone, and its tags, or leaves those
 // to a listing.
 func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status, string, error) {
+	a.unclear = acted != nil && (a.unclear || len(waits(acted)) > 0)
 	if len(a.Takes) == 0 {
 		return a.lookAfter(ctx, acted)
 	}
-	if a.along.mustLook() {
+	if !a.unclear && a.along.mustLook() {
 		defer a.along.looked()
 		return a.lookAfter(ctx, acted)
 	}
@@ -137,10 +142,8 @@ func (a *attempt) afterDelete(ctx context.Context, acted error) (journal.Status,
 	if err != nil || !gone {
 		return a.remains(ctx, acted, err)
 	}
-	a.acted = acted
 	a.vanished(a.Digest, a.Takes)
-	a.along.leave(a)
-	return unlisted, "", nil
+	return a.leave(acted)
 }
 
 // lookAfter looks until the manifest and its tags are gone. A registry that
@@ -166,6 +169,10 @@ func (a *attempt) lookAfter(ctx context.Context, acted error) (journal.Status, s
 		}
 		after, err = a.after(ctx)
 		return after.gone(), err
+	})
+	a.followed = slices.DeleteFunc(slices.Clone(a.Takes), func(tag string) bool {
+		_, moved := after.moved[tag]
+		return moved || tried[tag]
 	})
 	a.along.saw(len(a.Takes) > 0 && err == nil && after.gone() && !stayed && len(after.moved) == 0, stayed)
 	switch {

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ type picture struct {
 	can      registry.Capabilities
 	tags     map[string]oci.Descriptor // as last seen; without those that went
 	surveyed time.Time                 // when the listing behind them began
+	bare     map[string]bool           // tags that the survey listed, and found nothing behind
 	// guarded are digests that must stay, with the reason: something that stays
 	// leads to them.
 	guarded map[oci.Digest]guardian
@@ -215,6 +217,14 @@ func (p *picture) appeared(tag string, at oci.Descriptor) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tags[tag] = at
+}
+
+// mayLinger says whether the survey listed one of the tags, and saw it point to
+// this digest or to nothing.
+func (p *picture) mayLinger(digest oci.Digest, tags []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(tags, func(tag string) bool { return p.bare[tag] || p.tags[tag].Digest == digest })
 }
 
 func (p *picture) knows(tag string) bool {

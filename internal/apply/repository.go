@@ -197,7 +197,7 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 	work := context.WithoutCancel(ctx)
 	a := &attempt{repository: r, Step: s, waiting: ctx, turns: turns, place: i}
 	_, a.resumed = r.state.Open[s.Seq]
-	a.intended = a.resumed
+	a.intended, a.unclear = a.resumed, r.state.Acted[s.Seq]
 	defer func() { r.stopWhere(a.halt) }()
 	switch s.Action {
 	case plan.DeleteManifest:

@@ -77,8 +77,9 @@ func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 		if !listed[name] {
 			return fmt.Errorf("the tag listing lacks %q, which is there: what else it lacks is not known", name)
 		}
+		delete(listed, name)
 	}
-	r.tags, r.surveyed = tags, began
+	r.tags, r.bare, r.surveyed = tags, listed, began
 	return nil
 }
 
@@ -185,7 +186,7 @@ func (r *repository) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return r.settle(ctx, waiting, names)
+	return r.settle(ctx, waiting, names, nil)
 }
 
 // listAgain returns the listing with the steps that waited before it began. Where
