@@ -87,7 +87,7 @@ const (
 	scriptPassword = "correct-horse-battery"
 )
 
-// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags] [blind] [hanging]
+// startRegistry: registry VARIABLE KIND [nodelete] [password] [failing-tags] [blind] [cut-off] [hanging]
 // sets VARIABLE to the host of a new registry. One that asks for a password has
 // a second host VARIABLE_OPEN that does not.
 func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
@@ -112,6 +112,8 @@ func startRegistry(t *testing.T, ts *testscript.TestScript, args []string) {
 			options.Wrap = hangs.wrap
 		case "blind":
 			options.Wrap = goBlind
+		case "cut-off":
+			options.Wrap = cutOff
 		default:
 			ts.Fatalf("registry option %q", option)
 		}

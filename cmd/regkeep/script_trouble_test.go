@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -64,6 +65,29 @@ func hung(ts *testscript.TestScript, _ bool, args []string) { <-hangerOf(ts, arg
 // unhang: unhang HOST lets it go on.
 func unhang(ts *testscript.TestScript, _ bool, args []string) {
 	close(hangerOf(ts, args[0]).freed)
+}
+
+// cutOff stops deletions by digest once the manifest has gone, and leaves its
+// tags, as if the client had gone. A tag called stuck nobody may delete.
+func cutOff(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodDelete && strings.HasSuffix(r.URL.Path, "/manifests/stuck"):
+			http.Error(w, `{"errors":[{"code":"DENIED"}]}`, http.StatusForbidden)
+		case r.Method == http.MethodDelete && strings.Contains(r.URL.Path, "/manifests/sha256:"):
+			gone, leave := context.WithCancel(r.Context())
+			leave()
+			answer := httptest.NewRecorder()
+			next.ServeHTTP(answer, r.WithContext(gone))
+			if answer.Code == http.StatusAccepted {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(answer.Code)
+			_, _ = w.Write(answer.Body.Bytes())
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // statement: statement STATE SQL changes a state file behind regkeep's back.

@@ -43,8 +43,8 @@ func (a *achieved) String() string {
 // journal has all of it.
 const mostTroubles = 100
 
-// troubles are the reasons why steps were not done, the same reason once for
-// all steps that had it.
+// troubles are the reasons why steps were not done, and what is left of those
+// that were, the same once for all steps that had it.
 type troubles struct {
 	by   map[trouble]*affected
 	more int // steps with reasons that found no place

@@ -102,7 +102,7 @@ func (v *outcomeView) outcome(s plan.Step, o journal.Outcome) {
 	if o.Status == journal.Done {
 		v.achieved.add(s)
 	}
-	if !o.Status.Succeeded() {
+	if !o.Status.Succeeded() || o.Error != "" {
 		v.troubles.add(o)
 	}
 }
