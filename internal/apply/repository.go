@@ -198,7 +198,11 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 	a := &attempt{repository: r, Step: s, waiting: ctx, turns: turns, place: i}
 	_, a.resumed = r.state.Open[s.Seq]
 	a.intended, a.unclear = a.resumed, r.state.Acted[s.Seq]
-	defer func() { r.stopWhere(a.halt) }()
+	defer func() {
+		if status != unlisted { // then it is in the hands of whoever lists the tags
+			r.stopWhere(a.halt)
+		}
+	}()
 	switch s.Action {
 	case plan.DeleteManifest:
 		return a.deleteManifest(work)
