@@ -252,16 +252,14 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	recording := a.recording
 	a.opening.Unlock()
 	recall := func(ctx context.Context, repository string) func([]inventory.Tag) []bool {
+		var pointers []store.Pointer
+		var reading sync.WaitGroup
+		reading.Go(func() { pointers, _ = state.Recalled(ctx, opened.info.Name, repository) }) // none: everything is fetched
 		var row row
 		return func(tags []inventory.Tag) []bool {
-			recalled := make([]bool, 0, len(tags))
-			for some := range slices.Chunk(tags, together) {
-				// None where they cannot be read: everything is fetched.
-				pointers, _ := state.Recalled(ctx, opened.info.Name, repository, some[0].Name, some[len(some)-1].Name)
-				digests, listed := stillListed(pointers, some)
-				cache.ahead(&row, digests)
-				recalled = append(recalled, listed...)
-			}
+			reading.Wait()
+			listed, recalled := stillListed(pointers, tags)
+			cache.ahead(&row, listed)
 			return recalled
 		}
 	}

@@ -49,7 +49,7 @@ func (s *Store) Contents(ctx context.Context, digests []oci.Digest) (map[oci.Dig
 
 const (
 	// crowd is of how many digests it is worth asking whether they lie together.
-	crowd = 256
+	crowd = 128
 	// around is how many contents before and after those of a repository may be
 	// of it too: what was asked for at the same time came in any order.
 	around = 64

@@ -39,7 +39,7 @@ func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
 	})
 	check(t, err)
 	for repository, want := range map[string]int{"app": 1, "other": 0} {
-		recalled, err := s.Recalled(ctx, "r", repository, "a", "z")
+		recalled, err := s.Recalled(ctx, "r", repository)
 		check(t, err)
 		if len(recalled) != want || want == 1 && recalled[0] != (store.Pointer{Tag: "a", Digest: kept.Digest}) {
 			t.Errorf("%s: %v", repository, recalled)

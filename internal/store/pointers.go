@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -20,20 +21,16 @@ type Pointer struct {
 	Digest oci.Digest
 }
 
-// Recalled are tags from the first to the last whose manifest, as the last
-// complete scan of the repository saw it, is cached, in the order of their names.
-func (s *Store) Recalled(ctx context.Context, registryName, repository, first, last string) ([]Pointer, error) {
+// Recalled are the tags whose manifest, as the last complete scan of the
+// repository saw it, is cached, in the order of their names.
+func (s *Store) Recalled(ctx context.Context, registryName, repository string) ([]Pointer, error) {
 	var pointers []Pointer
-	rows, err := s.read.QueryContext(ctx, `SELECT body FROM pointers WHERE registry = $1 AND repository = $2 AND first <= $4
-		AND first >= coalesce((SELECT max(first) FROM pointers WHERE registry = $1 AND repository = $2 AND first <= $3), '') ORDER BY first`,
-		registryName, repository, first, last)
+	rows, err := s.read.QueryContext(ctx, `SELECT body FROM pointers WHERE registry = $1 AND repository = $2 ORDER BY first`, registryName, repository)
 	for line, err := range linesOf(rows, err) {
 		if err != nil {
 			return nil, translate(s.path, err)
 		}
-		if first <= line.tag && line.tag <= last {
-			pointers = append(pointers, Pointer{Tag: line.tag, Digest: oci.Digest(line.digest)})
-		}
+		pointers = append(pointers, Pointer{Tag: line.tag, Digest: oci.Digest(line.digest)})
 	}
 	missing, err := s.missing(ctx, pointers)
 	if err != nil {
@@ -44,29 +41,32 @@ func (s *Store) Recalled(ctx context.Context, registryName, repository, first, l
 
 // missing are the digests whose contents are not cached.
 func (s *Store) missing(ctx context.Context, pointers []Pointer) (map[oci.Digest]bool, error) {
-	digests := make([]oci.Digest, 0, len(pointers))
-	for _, p := range pointers {
-		digests = append(digests, p.Digest)
-	}
-	slices.Sort(digests)
-	text, err := json.Marshal(slices.Compact(digests))
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = value)`, string(text))
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
 	missing := map[oci.Digest]bool{}
-	for rows.Next() {
-		var digest oci.Digest
-		if err := rows.Scan(&digest); err != nil {
+	for some := range slices.Chunk(pointers, pointersTogether) {
+		digests := make([]oci.Digest, 0, len(some))
+		for _, p := range some {
+			digests = append(digests, p.Digest)
+		}
+		text, err := json.Marshal(slices.Compact(digests))
+		if err != nil {
 			return nil, err
 		}
-		missing[digest] = true
+		rows, err := s.read.QueryContext(ctx, `SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = value)`, string(text))
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var digest oci.Digest
+			if err := rows.Scan(&digest); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			missing[digest] = true
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
 	}
-	return missing, rows.Err()
+	return missing, nil
 }
 
 // line is a pointer and when it was seen first, in microseconds since 1970.
