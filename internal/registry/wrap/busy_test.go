@@ -157,3 +157,48 @@ func TestAShortQueueIsUsedUp(t *testing.T) {
 		}
 	})
 }
+
+// hiccup answers in a few milliseconds, but for the time that it, the network or
+// this machine needs for something else.
+type hiccup struct {
+	begun    time.Time
+	answered atomic.Int64
+}
+
+func (h *hiccup) RoundTrip(req *http.Request) (*http.Response, error) {
+	took := 5 * time.Millisecond
+	if at := time.Since(h.begun); at > 40*time.Millisecond && at < 260*time.Millisecond {
+		took = 40 * time.Millisecond
+	}
+	if err := pause(req.Context(), took); err != nil {
+		return nil, err
+	}
+	if time.Since(h.begun) > 400*time.Millisecond {
+		h.answered.Add(1)
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: req}, nil
+}
+
+// A moment in which everything takes long, as when a program has just been
+// started, does not slow down the next half second.
+func TestAMomentIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &hiccup{begun: time.Now()}
+		throttle := NewThrottle(h, 0, 0)
+		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
+		defer cancel()
+		var workers sync.WaitGroup
+		for range defaultConcurrency {
+			workers.Go(func() {
+				for ctx.Err() == nil {
+					req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
+					_, _ = throttle.RoundTrip(req)
+				}
+			})
+		}
+		workers.Wait()
+		if got, all := h.answered.Load(), int64(400/5*defaultConcurrency); got < all*95/100 {
+			t.Errorf("%d answers in 400 ms, want most of %d", got, all)
+		}
+	})
+}

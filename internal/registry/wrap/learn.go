@@ -131,7 +131,7 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 		t.series, t.boundless = rate, true
 		t.startLook(now)
 	default:
-		t.window.shrink(inHand*rate*t.strain.room().Seconds(), took, now)
+		t.window.shrink(inHand*rate*t.strain.room().Seconds(), rate, took, now)
 		t.strain.forget()
 		t.cut = now
 	}

@@ -11,7 +11,10 @@ import (
 // A registry that has more in hand than it can work on answers as many a second
 // when less is asked at once: what is left out only waited. Then the window finds
 // out how many that are. It shrinks to what the registry had in hand, and grows
-// again in steps, the more rarely the more often the same size was too much.
+// again in steps, the more rarely the more often the same size was too much. Where
+// fewer in flight are answered far more often than more were before, the registry
+// did not have too much in hand: something stood still for a moment, and the first
+// time the window takes its size again at once.
 //
 // Where there is a pace, that says how many are sent, and the window leaves room
 // for three times as many as are in flight at that pace when the registry is at
@@ -21,6 +24,7 @@ type window struct {
 	probing     bool // nothing has given yet
 
 	gave   float64 // the size that was too much last
+	bore   float64 // answers a second at that size
 	hold   time.Duration
 	beyond int // steps past gave
 
@@ -45,6 +49,9 @@ const (
 	// whether it helped, and helps where answers take no more than that part of
 	// the time.
 	tellsMore, helps = 0.6, 0.8
+	// stoodStill is how many times as often as before a smaller window is answered
+	// when it was not the registry that had too much in hand.
+	stoodStill = 2
 	// whole keeps what is computed from making two places of one.
 	whole = 0.01
 )
@@ -75,8 +82,9 @@ func (w *window) helpless(took time.Duration) bool {
 }
 
 // shrink makes room for no more than that many, where answers took that long
-// because too many were in flight. After a step upwards it takes the step back.
-func (w *window) shrink(to float64, took time.Duration, now time.Time) {
+// because too many were in flight, and rate came a second. After a step upwards it
+// takes the step back.
+func (w *window) shrink(to, rate float64, took time.Duration, now time.Time) {
 	if w.size > sameAtLeast*w.gave && w.size < sameAtMost*w.gave {
 		w.hold = min(mostHold, 4*w.hold)
 	} else {
@@ -94,7 +102,7 @@ func (w *window) shrink(to float64, took time.Duration, now time.Time) {
 	default:
 		w.size = max(1, min(max(to, shrinkAtMost*w.size), shrinkAtLeast*w.size))
 	}
-	w.gave, w.beyond = min(gave, 2*w.size), 0
+	w.gave, w.bore, w.beyond = min(gave, 2*w.size), rate, 0
 	w.step(0, now)
 }
 
@@ -109,9 +117,12 @@ func (w *window) grow(now time.Time, latency time.Duration) {
 		return
 	}
 	before := w.size
-	if w.size < w.gave {
+	switch rate := float64(w.answers) / kept.Seconds(); {
+	case w.size < w.gave && w.hold == leastHold && rate > stoodStill*w.bore:
+		w.size = w.gave
+	case w.size < w.gave:
 		w.size += max((paceRaise-1)*w.size, (w.gave-w.size)/4)
-	} else {
+	default:
 		w.beyond++
 		w.size *= beyondRaise(w.beyond)
 	}
