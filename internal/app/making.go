@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/gofrs/flock"
 	"github.com/klauspost/compress/zstd"
@@ -23,6 +24,7 @@ type making struct {
 	text   *os.File
 	packed *zstd.Encoder
 	spool  spool
+	tidy   sync.WaitGroup
 }
 
 // unfinished is how the folders of plans in the making begin.
@@ -38,7 +40,7 @@ func (a *App) make() (*making, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start to write the plan: %w", err)
 	}
-	a.forgetPlans(plans)
+	m.tidy.Go(func() { a.forgetPlans(plans) })
 	return m, nil
 }
 
@@ -91,6 +93,7 @@ func (m *making) keep(id string) (plan.Opener, error) {
 
 // close takes away what is not kept.
 func (m *making) close() error {
+	m.tidy.Wait()
 	if m.text != nil {
 		_ = m.text.Close() // kept by now, or given up
 	}
