@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,23 +49,41 @@ func makeIn(plans string) (*making, error) {
 	if err := os.MkdirAll(plans, 0o700); err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp(plans, unfinished)
-	if err != nil {
+	m := &making{}
+	if err := m.claim(plans); err != nil {
 		return nil, err
 	}
-	m := &making{
-		folder: folder, lock: flock.New(filepath.Join(folder, "lock")), spool: spool{path: filepath.Join(folder, "steps.zst")},
-	}
+	m.spool.path = filepath.Join(m.folder, "steps.zst")
 	if err := m.open(); err != nil {
 		return nil, errors.Join(err, m.close())
 	}
 	return m, nil
 }
 
-func (m *making) open() (err error) {
-	if locked, err := m.lock.TryLock(); err != nil || !locked {
-		return fmt.Errorf("%s: cannot be locked: %w", m.folder, err)
+// claim makes a folder and locks it. One that somebody takes away before it is
+// locked, because it looks like what a killed process left, is made again.
+func (m *making) claim(plans string) error {
+	for range 10 {
+		folder, err := os.MkdirTemp(plans, unfinished)
+		if err != nil {
+			return err
+		}
+		m.folder, m.lock = folder, flock.New(filepath.Join(folder, "lock"))
+		locked, err := m.lock.TryLock()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%s: cannot be locked: %w", folder, errors.Join(err, os.RemoveAll(folder)))
+		}
+		if _, err := os.Stat(m.lock.Path()); err == nil && locked {
+			return nil
+		}
+		if err := errors.Join(m.lock.Unlock(), os.RemoveAll(folder)); err != nil {
+			return err
+		}
 	}
+	return fmt.Errorf("%s: what is made there is taken away before it can be locked", plans)
+}
+
+func (m *making) open() (err error) {
 	if m.text, err = os.OpenFile(filepath.Join(m.folder, "plan.zst"), os.O_CREATE|os.O_WRONLY, 0o600); err != nil {
 		return err
 	}
@@ -102,15 +121,19 @@ func (m *making) close() error {
 }
 
 // clearUnfinished takes away what processes left that were killed: whoever
-// lives holds the lock.
+// lives holds the lock. Who has just made a folder and not yet locked it makes
+// another one.
 func clearUnfinished(plans string, names []os.DirEntry) {
 	for _, entry := range names {
 		if !entry.IsDir() || !strings.HasPrefix(entry.Name(), unfinished) {
 			continue
 		}
 		folder := filepath.Join(plans, entry.Name())
-		lock := flock.New(filepath.Join(folder, "lock"))
-		if locked, err := lock.TryLock(); err == nil && locked {
+		lock := flock.New(filepath.Join(folder, "lock"), flock.SetFlag(os.O_RDWR)) // makes none
+		switch locked, err := lock.TryLock(); {
+		case errors.Is(err, fs.ErrNotExist):
+			_ = os.Remove(folder) // where it is empty
+		case err == nil && locked:
 			_ = os.RemoveAll(folder) // tried again next time
 			_ = lock.Unlock()
 		}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -206,6 +207,10 @@ func TestUnfinishedPlansAreTakenAway(t *testing.T) {
 	if err := killed.lock.Unlock(); err != nil { // as the system does for a process that ends
 		t.Fatal(err)
 	}
+	unlocked := filepath.Join(filepath.Dir(alive.folder), unfinished+"1")
+	if err := os.Mkdir(unlocked, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := a.keep(somePlan()); err != nil {
 		t.Fatal(err)
 	}
@@ -217,5 +222,33 @@ func TestUnfinishedPlansAreTakenAway(t *testing.T) {
 	}
 	if left := plansOf(t, a); len(left) != 1 {
 		t.Errorf("there are %q", left)
+	}
+}
+
+// Plans that are begun at the same time do not take away each other's folders,
+// though each looks for what killed processes left.
+func TestPlansThatBeginTogetherLeaveEachOtherAlone(t *testing.T) {
+	a := testApp(t)
+	var makers sync.WaitGroup
+	for range 8 {
+		makers.Go(func() {
+			for range 50 {
+				m, err := a.make()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := os.Stat(m.text.Name()); err != nil {
+					t.Error(err)
+				}
+				if err := m.close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	makers.Wait()
+	if left := plansOf(t, a); len(left) != 0 {
+		t.Errorf("left behind: %q", left)
 	}
 }
