@@ -10,10 +10,11 @@ import (
 	"syscall"
 
 	"github.com/regkeep/regkeep/internal/cli"
+	"github.com/regkeep/regkeep/internal/heap"
 )
 
 func main() {
-	clearGarbage()
+	heap.Bound()
 	ctx, stop := interruptible()
 	code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/event"
+	"github.com/regkeep/regkeep/internal/heap"
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -341,8 +342,10 @@ func (s *session) close() {
 }
 
 // look opens every registry and signs in before any work is done on one. The
-// state is opened meanwhile; who needs it is told what is wrong with it.
+// state is opened and memory prepared meanwhile; who needs the state is told what
+// is wrong with it.
 func (a *App) look(ctx context.Context, chosen []selection) (*session, error) {
+	go heap.Prepare()
 	var opening sync.WaitGroup
 	opening.Go(func() { _, _ = a.cache() })
 	defer opening.Wait()

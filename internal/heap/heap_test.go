@@ -1,0 +1,28 @@
+package heap
+
+import (
+	"runtime"
+	"testing"
+)
+
+func TestHowMuchTheHeapMayGrow(t *testing.T) {
+	for live, want := range map[uint64]int{0: leastGrowth, 1 << 20: 1000, 8 << 20: 300, 16 << 20: 100, 20 << 20: 60, 24 << 20: leastGrowth, 32 << 20: leastGrowth, 1 << 30: leastGrowth} {
+		if got := growth(live); got != want {
+			t.Errorf("%d MiB live: %d %%, want %d %%", live>>20, got, want)
+		}
+	}
+}
+
+// What was prepared is free, and not yet given back to the system.
+func TestPreparedMemoryIsLeftToTheHeap(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("large pages are asked for on Linux alone")
+	}
+	t.Setenv("GOGC", "")
+	Prepare()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	if free := stats.HeapIdle - stats.HeapReleased; free < ready*9/10 {
+		t.Errorf("%d MiB are free, want %d", free>>20, ready>>20)
+	}
+}
