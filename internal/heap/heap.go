@@ -28,6 +28,8 @@ const (
 	// ready is how much Prepare takes, in bytes: what a heap of roomy bytes
 	// occupies with what is free in it.
 	ready = 48 << 20
+	// largePage is the size of a large page on most machines, in bytes.
+	largePage = 2 << 20
 )
 
 // Bound has the heap cleared early when it is large and late when it is small.

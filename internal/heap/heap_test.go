@@ -15,7 +15,7 @@ func TestHowMuchTheHeapMayGrow(t *testing.T) {
 
 // What was prepared is free, and not yet given back to the system.
 func TestPreparedMemoryIsLeftToTheHeap(t *testing.T) {
-	if !enlarge(make([]byte, 1)) {
+	if !enlarge(make([]byte, largePage)) {
 		t.Skip("no large pages here")
 	}
 	t.Setenv("GOGC", "")

@@ -2,9 +2,6 @@ package heap
 
 import "syscall"
 
-// largePage is the size of a large page on most machines, in bytes.
-const largePage = 2 << 20
-
 // enlarge asks for large pages and touches each of them, or one small one in
 // its place where the kernel has no large one to give.
 func enlarge(memory []byte) bool {
