@@ -345,9 +345,11 @@ func (s *session) close() {
 // state is opened and memory prepared meanwhile; who needs the state is told what
 // is wrong with it.
 func (a *App) look(ctx context.Context, chosen []selection) (*session, error) {
-	go heap.Prepare()
 	var opening sync.WaitGroup
-	opening.Go(func() { _, _ = a.cache() })
+	opening.Go(func() {
+		_, _ = a.cache()
+		go heap.Prepare()
+	})
 	defer opening.Wait()
 	s := &session{}
 	for _, c := range chosen {
