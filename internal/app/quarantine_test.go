@@ -247,9 +247,10 @@ func TestQuarantineEnds(t *testing.T) {
 func TestQuarantineOutlivesGarbageCollection(t *testing.T) {
 	storage := server.NewStorage()
 	var sent atomic.Int64
+	records := string(oci.FromBytes([]byte("{}"))) // their empty config
 	counting := func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/uploads/") {
+			if r.Method == http.MethodPut && strings.Contains(r.URL.Path, "/blobs/uploads/") && r.URL.Query().Get("digest") != records {
 				sent.Add(1)
 			}
 			next.ServeHTTP(w, r)
@@ -261,7 +262,7 @@ func TestQuarantineOutlivesGarbageCollection(t *testing.T) {
 	a := h.app(t)
 	sent.Store(0)
 	run := h.apply(t, a, h.plan(t, a)).RunID
-	if sent.Load() > 1 { // the empty config of records
+	if sent.Load() > 0 {
 		t.Errorf("%d blobs were sent that the registry had", sent.Load())
 	}
 	live.Collect(t, storage, true)
