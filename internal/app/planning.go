@@ -4,20 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/heap"
 	"github.com/regkeep/regkeep/internal/inventory"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
 	"github.com/regkeep/regkeep/internal/registry/wrap"
-	"github.com/regkeep/regkeep/internal/store"
 	"github.com/regkeep/regkeep/internal/usage"
 )
 
@@ -252,20 +248,8 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	a.opening.Lock()
 	recording := a.recording
 	a.opening.Unlock()
-	recall := func(ctx context.Context, repository string) func([]inventory.Tag) []bool {
-		var pointers []store.Pointer
-		var reading sync.WaitGroup
-		reading.Go(func() { pointers, _ = state.Recalled(ctx, opened.info.Name, repository) }) // none: everything is fetched
-		var row row
-		return func(tags []inventory.Tag) []bool {
-			reading.Wait()
-			listed, recalled := stillListed(pointers, tags)
-			cache.ahead(&row, listed)
-			return recalled
-		}
-	}
 	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{
-		Recall:       recall,
+		Recall:       recaller(state, cache, opened.info.Name),
 		Match:        chosen.matches(),
 		Repositories: chosen.repositories(),
 		Workers:      a.opts.Connection.Concurrency,
@@ -273,19 +257,6 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 		Requests:     opened.requests,
 		FirstSeen:    sightings{state: state, registry: opened.info.Name, at: at, recording: recording},
 	}), nil
-}
-
-// stillListed says which digests pointers have for tags, in the order of tags,
-// and which of these there is one for. The pointers are sorted by name.
-func stillListed(pointers []store.Pointer, tags []inventory.Tag) (digests []oci.Digest, listed []bool) {
-	listed = make([]bool, len(tags))
-	for i := range tags {
-		at, found := slices.BinarySearchFunc(pointers, tags[i].Name, func(p store.Pointer, name string) int { return strings.Compare(p.Tag, name) })
-		if found {
-			digests, listed[i] = append(digests, pointers[at].Digest), true
-		}
-	}
-	return digests, listed
 }
 
 // pulse tells now and then how many requests were sent, because a large

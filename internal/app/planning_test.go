@@ -6,23 +6,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/regkeep/regkeep/internal/inventory"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
-	"github.com/regkeep/regkeep/internal/store"
 )
-
-// What was remembered and is not listed any more is neither read ahead nor at hand.
-func TestOnlyListedTagsAreRecalled(t *testing.T) {
-	pointers := []store.Pointer{{Tag: "a", Digest: "1"}, {Tag: "b", Digest: "2"}, {Tag: "d", Digest: "4"}}
-	tags := []inventory.Tag{{Name: "b"}, {Name: "c"}, {Name: "d"}}
-	digests, here := stillListed(pointers, tags)
-	if !slices.Equal(digests, []oci.Digest{"2", "4"}) || !slices.Equal(here, []bool{true, false, true}) {
-		t.Errorf("%v, %v", digests, here)
-	}
-}
 
 // Two plans of one second may be of different registries, and somebody may have
 // read the first.

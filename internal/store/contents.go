@@ -124,6 +124,31 @@ func (s *Store) AnyContents(ctx context.Context) (bool, error) {
 	return any, translate(s.path, err)
 }
 
+// Missing are those of many digests whose contents are not cached.
+func (s *Store) Missing(ctx context.Context, digests []oci.Digest) (map[oci.Digest]bool, error) {
+	if len(digests) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(digests)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.read.QueryContext(ctx, `SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = value)`, string(text))
+	if err != nil {
+		return nil, translate(s.path, err)
+	}
+	defer rows.Close()
+	missing := map[oci.Digest]bool{}
+	for rows.Next() {
+		var digest oci.Digest
+		if err := rows.Scan(&digest); err != nil {
+			return nil, translate(s.path, err)
+		}
+		missing[digest] = true
+	}
+	return missing, translate(s.path, rows.Err())
+}
+
 // KeepContents caches contents that were fetched at an instant, many in one write. When the cache is full the
 // oldest go; what does not have its digest is not taken.
 func (s *Store) KeepContents(ctx context.Context, at time.Time, contents ...oci.RawManifest) error {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
-	"github.com/regkeep/regkeep/internal/store"
 )
 
 // What lost its bytes is not given out, and the right bytes replace it.
@@ -30,20 +29,26 @@ func TestDamagedContentsAreDropped(t *testing.T) {
 	}
 }
 
-func TestRecalledTagsAreThoseWhoseManifestIsCached(t *testing.T) {
+func TestMissingIsWhatIsNotCached(t *testing.T) {
 	ctx, s := t.Context(), open(t)
-	kept := oci.RawManifest{MediaType: "m", Digest: oci.FromBytes([]byte("a")), Body: []byte("a")}
-	check(t, s.KeepContents(ctx, time.Unix(7, 0), kept))
-	_, err := record(ctx, s, "app", time.Unix(1, 0), []store.Pointer{
-		{Tag: "a", Digest: kept.Digest}, {Tag: "b", Digest: oci.FromBytes([]byte("b"))},
-	})
-	check(t, err)
-	for repository, want := range map[string]int{"app": 1, "other": 0} {
-		recalled, err := s.Recalled(ctx, "r", repository)
-		check(t, err)
-		if len(recalled) != want || want == 1 && recalled[0] != (store.Pointer{Tag: "a", Digest: kept.Digest}) {
-			t.Errorf("%s: %v", repository, recalled)
+	var kept []oci.RawManifest
+	var all []oci.Digest
+	for n := range 100 {
+		all = append(all, manifest(n).Digest)
+		if n%3 > 0 {
+			kept = append(kept, manifest(n))
 		}
+	}
+	check(t, s.KeepContents(ctx, t0, kept...))
+	missing, err := s.Missing(ctx, all)
+	check(t, err)
+	for n, digest := range all {
+		if missing[digest] != (n%3 == 0) {
+			t.Errorf("%d missing: %t", n, missing[digest])
+		}
+	}
+	if missing, err := s.Missing(ctx, nil); err != nil || len(missing) > 0 {
+		t.Errorf("of nothing %v are missing, %v", missing, err)
 	}
 }
 

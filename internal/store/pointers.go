@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -21,8 +19,8 @@ type Pointer struct {
 	Digest oci.Digest
 }
 
-// Recalled are the tags whose manifest, as the last complete scan of the
-// repository saw it, is cached, in the order of their names.
+// Recalled are the tags that the last complete scan of the repository saw, in the
+// order of their names.
 func (s *Store) Recalled(ctx context.Context, registryName, repository string) ([]Pointer, error) {
 	var pointers []Pointer
 	rows, err := s.read.QueryContext(ctx, `SELECT body FROM pointers WHERE registry = $1 AND repository = $2 ORDER BY first`, registryName, repository)
@@ -32,41 +30,7 @@ func (s *Store) Recalled(ctx context.Context, registryName, repository string) (
 		}
 		pointers = append(pointers, Pointer{Tag: line.tag, Digest: oci.Digest(line.digest)})
 	}
-	missing, err := s.missing(ctx, pointers)
-	if err != nil {
-		return nil, translate(s.path, err)
-	}
-	return slices.DeleteFunc(pointers, func(p Pointer) bool { return missing[p.Digest] }), nil
-}
-
-// missing are the digests whose contents are not cached.
-func (s *Store) missing(ctx context.Context, pointers []Pointer) (map[oci.Digest]bool, error) {
-	missing := map[oci.Digest]bool{}
-	for some := range slices.Chunk(pointers, pointersTogether) {
-		digests := make([]oci.Digest, 0, len(some))
-		for _, p := range some {
-			digests = append(digests, p.Digest)
-		}
-		text, err := json.Marshal(slices.Compact(digests))
-		if err != nil {
-			return nil, err
-		}
-		rows, err := s.read.QueryContext(ctx, `SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = value)`, string(text))
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var digest oci.Digest
-			if err := rows.Scan(&digest); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			missing[digest] = true
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
-	}
-	return missing, nil
+	return pointers, nil
 }
 
 // line is a pointer and when it was seen first, in microseconds since 1970.
