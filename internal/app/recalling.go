@@ -43,11 +43,7 @@ func (r *recollection) read(ctx context.Context, state *store.Store, registryNam
 	cached := pointers[:0]
 	for part := range slices.Chunk(pointers, 2*together) {
 		upTo := part[len(part)-1].Tag
-		digests := make([]oci.Digest, len(part))
-		for i, p := range part {
-			digests[i] = p.Digest
-		}
-		missing, err := state.Missing(ctx, slices.Compact(digests))
+		missing, err := missingOf(ctx, state, part)
 		if err != nil {
 			break
 		}
@@ -59,6 +55,26 @@ func (r *recollection) read(ctx context.Context, state *store.Store, registryNam
 		r.tell(cached, upTo, false)
 	}
 	r.tell(cached, "", true)
+}
+
+// sample is how many pointers one of them speaks for.
+const sample = 50
+
+// missingOf are the digests of which nothing is cached. The cache forgets what came
+// first, and what a repository holds came together: where some of it is there that
+// lies apart, all of it is looked upon as there. What is not is fetched when it is
+// asked for, after a look that it would not have taken.
+func missingOf(ctx context.Context, state *store.Store, pointers []store.Pointer) (map[oci.Digest]bool, error) {
+	some, all := []oci.Digest{}, make([]oci.Digest, len(pointers))
+	for i, p := range pointers {
+		if all[i] = p.Digest; i%sample == 0 || i == len(pointers)-1 {
+			some = append(some, p.Digest)
+		}
+	}
+	if missing, err := state.Missing(ctx, some); err != nil || len(missing) == 0 {
+		return nil, err
+	}
+	return state.Missing(ctx, slices.Compact(all))
 }
 
 func (r *recollection) tell(cached []store.Pointer, upTo string, ended bool) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"database/sql"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/live"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/server"
 	"github.com/regkeep/regkeep/internal/store"
 )
 
@@ -81,5 +84,48 @@ func TestWhatIsAtHand(t *testing.T) {
 	}
 	if other := recaller(state, newContents(ctx, state, nil), "r")(ctx, "other")(listed); slices.Contains(other, true) {
 		t.Error("what another repository holds is at hand")
+	}
+}
+
+// What is looked upon as cached and is not there is fetched, and decided like
+// before.
+func TestWhatTheCacheLostIsFetched(t *testing.T) {
+	h := newHousehold(t, func(t testing.TB) *server.Server { return live.Distribution(t, server.Options{}) }, true)
+	a := h.app(t)
+	first := h.plan(t, a).Summary
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	state, err := sql.Open("sqlite", h.state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer state.Close()
+	var body string
+	if err := state.QueryRow(`SELECT body FROM pointers WHERE repository = 'shop/cart'`).Scan(&body); err != nil {
+		t.Fatal(err)
+	}
+	var digests []string
+	for line := range strings.Lines(body) {
+		digest, _, _ := strings.Cut(line, " ")
+		digests = append(digests, digest)
+	}
+	stay := []string{digests[0], digests[len(digests)-1]} // they speak for the others
+	lost := 0
+	for _, digest := range digests {
+		if slices.Contains(stay, digest) {
+			continue
+		}
+		if _, err := state.Exec(`DELETE FROM contents WHERE digest = $1`, digest); err != nil {
+			t.Fatal(err)
+		}
+		lost++
+	}
+	if lost < 3 {
+		t.Fatalf("%d contents were lost of %q", lost, body)
+	}
+	again := h.plan(t, h.app(t)).Summary
+	if again.Remove != first.Remove || again.Keep != first.Keep || again.Hold != first.Hold || again.Steps != first.Steps {
+		t.Errorf("decided %+v, before %+v", again, first)
 	}
 }
