@@ -74,13 +74,13 @@ func TestWhatIsAtHand(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("parts of %d: another %d of %d are at hand", size, len(got), len(want))
 		}
+		cache.shelf.wait()
 		for i, tag := range listed {
 			at, _ := slices.BinarySearchFunc(pointers, tag.Name, func(p store.Pointer, name string) int { return strings.Compare(p.Tag, name) })
 			if want[i] && cache.shelf.of[pointers[at].Digest] == nil {
 				t.Fatalf("parts of %d: %s is not read ahead", size, tag.Name)
 			}
 		}
-		cache.shelf.wait()
 	}
 	if other := recaller(state, newContents(ctx, state, nil), "r")(ctx, "other")(listed); slices.Contains(other, true) {
 		t.Error("what another repository holds is at hand")
