@@ -43,6 +43,10 @@ func (l line) compare(other line) int {
 	return cmp.Or(strings.Compare(l.tag, other.tag), strings.Compare(l.digest, other.digest))
 }
 
+// broken says that the tag would be taken for two. No registry may list such; it is
+// not written down, and so is fresh again next time.
+func (l line) broken() bool { return strings.Contains(l.tag, "\n") }
+
 // lines takes the body of a row apart. The strings are parts of it.
 func lines(body string) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
@@ -95,8 +99,9 @@ const pointersTogether = 1000
 // change changes what is written of a repository: gone is taken out of it, and
 // fresh put in where it is not there, both in order.
 func change(ctx context.Context, tx *sql.Tx, registryName, repository string, gone, fresh []line) error {
-	// What no registry may list is not written down; it is fresh again next time.
-	fresh = slices.DeleteFunc(fresh, func(l line) bool { return strings.Contains(l.tag, "\n") })
+	if slices.ContainsFunc(fresh, line.broken) {
+		fresh = slices.DeleteFunc(slices.Clone(fresh), line.broken)
+	}
 	if len(gone)+len(fresh) == 0 {
 		return nil
 	}
