@@ -58,8 +58,8 @@ func growth(live uint64) int {
 
 // Prepare takes memory from the system in large pages where it has such, and
 // leaves it to the heap. Otherwise the heap touches one small page after the
-// other, each with a trap into the kernel; on a virtual machine where a trap
-// takes 12 us, that was a fifth of the processor time of a plan of 5,000 tags.
+// other, each with a trap into the kernel, which on some virtual machines takes
+// 12 us (docs/benchmarks.md has what that costs a plan).
 // Only the first call does anything. It takes some milliseconds, which are to be
 // had while a registry is waited for.
 var Prepare = sync.OnceFunc(func() {

@@ -6,7 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -84,6 +83,27 @@ func (b *busy) capacity() float64 {
 	return min(float64(b.processors)/b.mean.Seconds(), defaultConcurrency/(b.mean+b.network).Seconds())
 }
 
+// askFor asks the same again and again for so long, with as many requests at once
+// as may be in flight. It returns how many were answered.
+func askFor(t *testing.T, throttle *Throttle, lasting time.Duration) int64 {
+	ctx, cancel := context.WithTimeout(t.Context(), lasting)
+	defer cancel()
+	var workers sync.WaitGroup
+	var answered atomic.Int64
+	for range defaultConcurrency {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
+				if _, err := throttle.RoundTrip(req); err == nil {
+					answered.Add(1)
+				}
+			}
+		})
+	}
+	workers.Wait()
+	return answered.Load()
+}
+
 // A registry whose processors are the limit is used up from the first second
 // and for as long as it takes, and not by asking it for much more than it has in
 // hand. One that answers slowly and unevenly is used up less.
@@ -108,18 +128,7 @@ func TestABusyRegistryIsUsedUp(t *testing.T) {
 		t.Run(fmt.Sprintf("%d for %v+%v", b.processors, b.mean, b.network), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				throttle := NewThrottle(b, 0, 0)
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				defer cancel()
-				var workers sync.WaitGroup
-				for range defaultConcurrency {
-					workers.Go(func() {
-						for ctx.Err() == nil {
-							req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
-							_, _ = throttle.RoundTrip(req)
-						}
-					})
-				}
-				workers.Wait()
+				askFor(t, throttle, 30*time.Second)
 				early, late := float64(b.early)/3/b.capacity(), float64(b.late)/20/b.capacity()
 				t.Logf("used to %.0f %%, then %.0f %%, by at most %d at once", 100*early, 100*late, b.most)
 				if early < c.used || late < c.used || b.most > c.most {
@@ -137,22 +146,7 @@ func TestAShortQueueIsUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &model{latency: 400 * time.Microsecond, jitter: 2 * time.Millisecond, knee: 2500, past: "queue", stalls: 8 * time.Millisecond}
 		throttle := NewThrottle(m, 0, 0)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		var workers sync.WaitGroup
-		var answered atomic.Int64
-		for range defaultConcurrency {
-			workers.Go(func() {
-				for ctx.Err() == nil {
-					req := httptest.NewRequestWithContext(ctx, http.MethodHead, "http://example.com/v2/app/manifests/v1", nil)
-					if _, err := throttle.RoundTrip(req); err == nil {
-						answered.Add(1)
-					}
-				}
-			})
-		}
-		workers.Wait()
-		if got, want := float64(answered.Load()), 2*0.8*m.knee; got < want {
+		if got, want := float64(askFor(t, throttle, 2*time.Second)), 2*0.8*m.knee; got < want {
 			t.Errorf("%.0f answers in two seconds, want %.0f", got, want)
 		}
 	})
@@ -185,18 +179,7 @@ func TestAMomentIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := &hiccup{begun: time.Now()}
 		throttle := NewThrottle(h, 0, 0)
-		ctx, cancel := context.WithTimeout(t.Context(), 800*time.Millisecond)
-		defer cancel()
-		var workers sync.WaitGroup
-		for range defaultConcurrency {
-			workers.Go(func() {
-				for ctx.Err() == nil {
-					req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
-					_, _ = throttle.RoundTrip(req)
-				}
-			})
-		}
-		workers.Wait()
+		askFor(t, throttle, 800*time.Millisecond)
 		if got, all := h.answered.Load(), int64(400/5*defaultConcurrency); got < all*95/100 {
 			t.Errorf("%d answers in 400 ms, want most of %d", got, all)
 		}
