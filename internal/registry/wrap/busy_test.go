@@ -161,7 +161,7 @@ type hiccup struct {
 
 func (h *hiccup) RoundTrip(req *http.Request) (*http.Response, error) {
 	took := 5 * time.Millisecond
-	if at := time.Since(h.begun); at > 40*time.Millisecond && at < 260*time.Millisecond {
+	if at := time.Since(h.begun); at > 40*time.Millisecond && at < 220*time.Millisecond {
 		took = 40 * time.Millisecond
 	}
 	if err := pause(req.Context(), took); err != nil {
