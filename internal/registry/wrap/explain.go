@@ -31,9 +31,12 @@ func Explain(err error, host string) (cause error, hint string) {
 		invalid    x509.CertificateInvalidError
 		record     tls.RecordHeaderError
 		alert      tls.AlertError
+		unnamed    *nameless
 		timeout    net.Error
 		text       = err.Error()
 		plainToTLS = "This address answers in plain HTTP: use --plain-http, or check the port."
+
+		wantsCertificate = "The registry may want a client certificate: --client-cert and --client-key."
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -55,9 +58,11 @@ func Explain(err error, host string) (cause error, hint string) {
 	case strings.Contains(text, "malformed HTTP response"):
 		return errors.New("it does not speak plain HTTP"), "This address seems to want TLS: write https:// before it, or leave --plain-http out."
 	case errors.As(err, &alert), strings.Contains(text, "remote error: tls:"):
-		return errors.New(text), "The registry may want a client certificate: --client-cert and --client-key."
+		return errors.New(text), wantsCertificate
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return errors.New("no answer in time"), "Try again later, or allow more with --timeout."
+	case errors.As(err, &unnamed):
+		return errors.New(text), wantsCertificate
 	}
 	return err, ""
 }

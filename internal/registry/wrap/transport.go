@@ -83,7 +83,8 @@ func Loopback(host string) bool {
 // Transport opens connections as the endpoint says: certificate authorities,
 // client certificate, proxies from the environment, HTTP/2 where offered, and
 // enough idle connections that requests in flight reuse them.
-func Transport(endpoint registry.Endpoint) (*http.Transport, error) {
+func Transport(endpoint registry.Endpoint) (*Wire, error) {
+	wire := &Wire{}
 	config := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: endpoint.InsecureSkipVerify}
 	if endpoint.CAFile != "" {
 		pem, err := os.ReadFile(endpoint.CAFile)
@@ -105,8 +106,10 @@ func Transport(endpoint registry.Endpoint) (*http.Transport, error) {
 			return nil, fmt.Errorf("client certificate for %s: %w", endpoint.Name, err)
 		}
 		config.Certificates = []tls.Certificate{pair}
+	} else {
+		config.GetClientCertificate = wire.noCertificate
 	}
-	return &http.Transport{
+	wire.Transport = &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       config,
@@ -119,5 +122,6 @@ func Transport(endpoint registry.Endpoint) (*http.Transport, error) {
 		ExpectContinueTimeout: time.Second,
 		// Bodies are compared with their digests and lengths byte by byte.
 		DisableCompression: true,
-	}, nil
+	}
+	return wire, nil
 }
