@@ -4,10 +4,13 @@ import "time"
 
 // look is an experiment: is the registry slow because of what is asked? For a
 // short time one request is in flight, and a third of what was thought right is
-// sent. If answers are no quicker then, slowing down is of no use.
+// sent. If answers are no quicker then, it goes on with pauses between requests:
+// one after the other may be too much, too. If that is of no use either, slowing
+// down is of no use.
 type look struct {
 	from        time.Time
 	pace        float64 // that was thought right
+	pauses      bool
 	slow, quick int
 	row         int // quick answers since the last slow one, to what was sent alone
 }
@@ -23,6 +26,9 @@ const (
 	// slowing down was right, and there is nothing more to find out. That it was
 	// of no use is only said in the end.
 	atOnce = 8
+	// apart is how far apart requests with pauses start, as a multiple of the time
+	// that one takes at ease.
+	apart = 4
 )
 
 func (t *Throttle) startLook(now time.Time) {
@@ -51,6 +57,12 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 		return
 	}
 	helped := l.row >= atOnce || l.quick >= l.slow
+	asked, _ := t.pace.perSecond()
+	if seldom := 1 / (apart * t.strain.could().Seconds()); !helped && !l.pauses && asked > seldom {
+		t.look = &look{from: now, pace: l.pace, pauses: true}
+		t.pace.lower(seldom, now)
+		return
+	}
 	t.look = nil
 	t.strain.forget()
 	t.cut = now

@@ -22,6 +22,8 @@ type strain struct {
 	last        time.Time     // when the last answer came
 	after       time.Time     // what was sent before tells nothing
 
+	stretch float64 // how many times as long as they could answers take of late
+
 	tolerance float64 // how many times slower than elsewhere an answer is still quick
 	tolerated time.Time
 }
@@ -45,6 +47,8 @@ const (
 	// enough is the least number of answers that tell anything: some that take
 	// long come one after the other wherever answers take their time.
 	enough = 16
+	// ofLate is how many answers tell how long they take of late.
+	ofLate = 8
 )
 
 // A registry that stays slow when hardly anything is asked is not slow because
@@ -55,11 +59,16 @@ const (
 	toleratedFor  = 10 * time.Second
 )
 
-func newStrain() strain { return strain{tolerance: 1} }
+func newStrain() strain { return strain{stretch: 1, tolerance: 1} }
 
-// tolerate judges more kindly.
+// tolerate judges more kindly, and nothing by a guess.
 func (s *strain) tolerate(now time.Time) {
 	s.tolerance, s.tolerated = min(mostTolerance, 2*s.tolerance), now
+	for i := range s.classes {
+		if e := &s.classes[i]; e.guessed {
+			e.before, e.guessed = e.least, false
+		}
+	}
 }
 
 // late says whether an answer took clearly longer than it could while so many
@@ -73,8 +82,35 @@ func (s *strain) late(kind class, inFlight int, start, now time.Time) (late, kno
 		s.tolerance, s.tolerated = s.tolerance/2, now
 	}
 	took := now.Sub(start)
-	could := s.classes[kind].could(took, now)
+	could := s.ease(kind, took, now)
 	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
+}
+
+// ease is how long one more answer of this kind could have taken.
+func (s *strain) ease(kind class, took time.Duration, now time.Time) time.Duration {
+	e := &s.classes[kind]
+	if e.span.IsZero() {
+		guess := s.guess(took)
+		*e = ease{before: guess, least: took, span: now, guessed: guess < took}
+		return guess
+	}
+	could := e.could(took, now)
+	s.stretch += (float64(took)/float64(max(1, could)) - s.stretch) / ofLate
+	return could
+}
+
+// guess is how long the first answer of a kind could have taken. Where others
+// take longer than they could, so does this one: what is asked for the first
+// time of a registry that is strained already, such as configs, does not show
+// its ease. It is not less than what another kind takes.
+func (s *strain) guess(took time.Duration) time.Duration {
+	least := took
+	for i := range s.classes {
+		if e := &s.classes[i]; !e.span.IsZero() {
+			least = min(least, e.before, e.least)
+		}
+	}
+	return max(least, time.Duration(float64(took)/max(1, s.stretch)))
 }
 
 // quickFor is how long an answer may take without being late, whatever others
@@ -159,10 +195,11 @@ func (s *strain) could() time.Duration {
 }
 
 // ease is the least time that one kind of request took in this span of time
-// and in the one before.
+// and in the one before, which is guessed in the first span.
 type ease struct {
 	before, least time.Duration
-	span          time.Time
+	span          time.Time // its beginning; zero: nothing was answered yet
+	guessed       bool
 }
 
 // easeSpan is longer than a pace is held, so that the registry was at ease
@@ -171,11 +208,8 @@ const easeSpan = 3 * mostHold
 
 // could takes one more answer in and says how quick it could have been.
 func (e *ease) could(took time.Duration, now time.Time) time.Duration {
-	switch {
-	case e.span.IsZero():
-		e.before, e.least, e.span = took, took, now
-	case now.Sub(e.span) > easeSpan:
-		e.before, e.least, e.span = e.least, took, now
+	if now.Sub(e.span) > easeSpan {
+		*e = ease{before: e.least, least: took, span: now}
 	}
 	e.least = min(e.least, took)
 	return min(e.before, e.least)

@@ -27,6 +27,7 @@ type model struct {
 	after   string        // Retry-After of a refusal
 	quota   bool          // tells what is left by RateLimit-Remaining
 	stalls  time.Duration // of the client, ten times a second: answers come when they end
+	configs int           // every so many requests are for a config, after a twentieth of a second; 0: none
 
 	mu       sync.Mutex
 	random   *rand.Rand
@@ -126,10 +127,14 @@ func load(t *testing.T, wire http.RoundTripper, m *model, lasting time.Duration)
 	defer cancel()
 	var answered atomic.Int64
 	var workers sync.WaitGroup
-	for range 200 {
+	for i := range 200 {
 		workers.Go(func() {
-			for ctx.Err() == nil {
-				req, _ := http.NewRequestWithContext(ctx, "HEAD", "http://r.example/v2/app/manifests/v1", nil)
+			for n := i; ctx.Err() == nil; n++ {
+				what := "manifests/v1"
+				if m.configs > 0 && n%m.configs == 0 && time.Since(begun) > time.Second/20 {
+					what = "blobs/sha256:12"
+				}
+				req, _ := http.NewRequestWithContext(ctx, "HEAD", "http://r.example/v2/app/"+what, nil)
 				resp, err := wire.RoundTrip(req)
 				if err == nil && resp.StatusCode == http.StatusOK && time.Since(begun) > 10*time.Second {
 					answered.Add(1)
@@ -177,9 +182,12 @@ func TestKnee(t *testing.T) {
 		}
 		testKnee(t, &model{past: past, knee: 1000, latency: 20 * ms, jitter: 10 * ms})
 	}
-	for _, latency := range []time.Duration{5 * ms, 7 * ms, 20 * ms, 30 * ms, 50 * ms} {
+	for _, latency := range []time.Duration{2 * ms, 5 * ms, 7 * ms, 20 * ms, 30 * ms, 50 * ms} {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency})
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5})
+		// What is first asked for when everything is slow does not look quick.
+		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 2})
+		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 3})
 	}
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, after: "1"})
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, quota: true})
@@ -188,7 +196,7 @@ func TestKnee(t *testing.T) {
 }
 
 func testKnee(t *testing.T, m *model) {
-	name := fmt.Sprintf("%s %.0f %v+%v %v %v", cmp.Or(m.past, "refuse"), m.knee, m.latency, m.jitter, m.burst, m.stalls)
+	name := fmt.Sprintf("%s %.0f %v+%v %v %v %d", cmp.Or(m.past, "refuse"), m.knee, m.latency, m.jitter, m.burst, m.stalls, m.configs)
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rate := load(t, NewThrottle(m, 0, 0), m, 40*time.Second)
