@@ -7,7 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strings"
 	"time"
 )
 
@@ -16,7 +16,7 @@ func compare(ctx context.Context, args []string) error {
 	shape := shapeFlags(flags)
 	peers := flags.Bool("peers", true, "build and run other clients: regctl, regbot, crane, oras; skopeo where installed")
 	limit := flags.Duration("limit", 10*time.Minute, "of one run")
-	concurrent := flags.Int("concurrency", 64, "requests in flight of the floor")
+	inFlight := inFlightFlag(flags)
 	runs := flags.Int("runs", 3, "of the floors and regkeep, in turn; the fastest of each counts")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -26,7 +26,7 @@ func compare(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	contestants, err := build(ctx, dir, *peers, *concurrent)
+	contestants, err := build(ctx, dir, *peers, strings.Split(*inFlight, ","))
 	if err != nil {
 		return err
 	}
@@ -45,17 +45,14 @@ func compare(ctx context.Context, args []string) error {
 }
 
 // build makes the binaries and says how each is run.
-func build(ctx context.Context, dir string, peers bool, concurrent int) ([]contestant, error) {
+func build(ctx context.Context, dir string, peers bool, inFlight []string) ([]contestant, error) {
 	if err := goBuild(ctx, dir, "./cmd/regkeep", "./bench", "./bench/floor"); err != nil {
 		return nil, err
 	}
 	state := filepath.Join(dir, "state.db")
-	floorArgs := []string{filepath.Join(dir, "floor"), "-concurrency", fmt.Sprint(concurrent)}
+	floor := filepath.Join(dir, "floor")
 	plan := []string{filepath.Join(dir, "regkeep"), "plan", "HOST", "--older-than", "1d", "--keep", "5", "--quiet", "--format", "json", "--state", state}
-	list := []contestant{
-		{name: floorCold, args: slices.Concat(floorArgs, []string{"HOST"})},
-		{name: "regkeep, cold", args: plan, cold: state},
-	}
+	list := append(floors("floor, cold", inFlight, floor, "HOST"), contestant{name: "regkeep, cold", args: plan, cold: state})
 	if peers {
 		others, err := buildPeers(ctx, dir)
 		if err != nil {
@@ -63,10 +60,12 @@ func build(ctx context.Context, dir string, peers bool, concurrent int) ([]conte
 		}
 		list = append(list, others...)
 	}
-	return append(list,
-		contestant{name: floorWarm, args: slices.Concat(floorArgs, []string{"-warm", "HOST"})},
-		contestant{name: "regkeep, warm", args: plan},
-	), nil
+	list = append(list, floors("floor, warm", inFlight, floor, "-warm", "HOST")...)
+	return append(list, contestant{name: "regkeep, warm", args: plan}), nil
+}
+
+func inFlightFlag(flags *flag.FlagSet) *string {
+	return flags.String("concurrency", "64,128,256", "requests in flight of the floors")
 }
 
 func goBuild(ctx context.Context, dir string, args ...string) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -22,13 +23,23 @@ type contestant struct {
 	env  []string
 	once bool   // too slow for several runs
 	cold string // a state file that is taken away before each run
+	// floor: what comes after floors, up to the next ones, is compared with the
+	// fastest of them.
+	floor bool
 }
 
-// The floors. What comes after one, up to the next, is compared with it.
-const (
-	floorCold = "floor, cold"
-	floorWarm = "floor, warm"
-)
+// floors makes one floor for each number of requests in flight: which is the best
+// depends on the registry and the machine.
+func floors(name string, inFlight []string, args ...string) []contestant {
+	var all []contestant
+	for _, n := range inFlight {
+		all = append(all, contestant{
+			name: name + ", " + n + " at once", floor: true,
+			args: slices.Concat(args[:1], []string{"-concurrency", n}, args[1:]),
+		})
+	}
+	return all
+}
 
 // result is what one run cost. Memory is peak resident bytes.
 type result struct {
@@ -86,10 +97,10 @@ func contest(ctx context.Context, on target, contestants []contestant, runs int,
 func show(results []result, tags int, counted bool) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "client\trequests\tper tag\twall\tof floor\tCPU\tpeak MB\t")
-	var base result
+	var base time.Duration
 	for i, r := range results {
-		if i == 0 || r.name == floorWarm {
-			base = r
+		if r.floor && (i == 0 || !results[i-1].floor) {
+			base = fastest(results[i:])
 		}
 		note := ""
 		if r.err != nil {
@@ -100,9 +111,21 @@ func show(results []result, tags int, counted bool) error {
 			requests, each = fmt.Sprint(total), fmt.Sprintf("%.3f", float64(total)/float64(tags))
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%.2f\t%s\t%.0f\t%s\n", r.name, requests, each,
-			r.wall.Round(time.Millisecond), r.wall.Seconds()/base.wall.Seconds(), r.cpu.Round(time.Millisecond), float64(r.memory)/1e6, note)
+			r.wall.Round(time.Millisecond), r.wall.Seconds()/base.Seconds(), r.cpu.Round(time.Millisecond), float64(r.memory)/1e6, note)
 	}
 	return table.Flush()
+}
+
+// fastest is the least time of the floors that results begin with.
+func fastest(results []result) time.Duration {
+	least := results[0].wall
+	for _, r := range results {
+		if !r.floor {
+			break
+		}
+		least = min(least, r.wall)
+	}
+	return least
 }
 
 // run starts a contestant and reads the operating system's account of it.

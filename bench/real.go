@@ -31,7 +31,7 @@ func realRegistries(ctx context.Context, args []string) error {
 	kinds := flags.String("kinds", "distribution,docker-registry,olareg", "registries")
 	tags := flags.Int("tags", 2000, "tags of the repository, two on an image")
 	runs := flags.Int("runs", 5, "of everybody, in turn; the fastest of each counts")
-	concurrent := flags.Int("concurrency", 64, "requests in flight of the floor")
+	inFlight := inFlightFlag(flags)
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -40,14 +40,14 @@ func realRegistries(ctx context.Context, args []string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	contestants, err := build(ctx, dir, false, *concurrent)
+	contestants, err := build(ctx, dir, false, strings.Split(*inFlight, ","))
 	if err != nil {
 		return err
 	}
 	for i := range contestants {
 		for n, arg := range contestants[i].args {
 			switch {
-			case arg == "HOST" && strings.HasPrefix(contestants[i].name, "floor"):
+			case arg == "HOST" && contestants[i].floor:
 				contestants[i].args[n] = "-repository=" + application
 				contestants[i].args = append(contestants[i].args, "HOST")
 			case arg == "HOST":
@@ -77,7 +77,7 @@ func realOnce(ctx context.Context, dir, kind string, tags, runs int, contestants
 	all := slices.Clone(contestants)
 	if kind == "olareg" || kind == "zot" { // which have the referrers API
 		for i, c := range all {
-			if strings.HasPrefix(c.name, "floor") {
+			if c.floor {
 				all[i].args = slices.Insert(slices.Clone(c.args), 1, "-referrers")
 			}
 		}

@@ -25,7 +25,7 @@ type Options struct {
 	// TrustEmpty: nobody could be shown more than this user is, so an empty
 	// catalog is an empty registry and not ErrEmptyCatalog.
 	TrustEmpty bool
-	// Workers bounds the requests in flight; 0: DefaultWorkers. What the
+	// Workers bounds the requests in flight; 0: registry.MostInFlight. What the
 	// registry bears is found by the reader's own limiter below that.
 	Workers int
 	// Events is told when the scan starts and after each repository.
@@ -54,8 +54,6 @@ type FirstSeen interface {
 }
 
 const (
-	// DefaultWorkers is the bound on requests in flight where none is given.
-	DefaultWorkers = 64
 	// ahead is how many repositories are read while the first is waited for.
 	ahead = 32
 	// budget is how many tags the repositories read at depth Graph may have
@@ -85,7 +83,7 @@ type Scanner struct {
 func NewScanner(reader registry.Reader, info registry.Info, opts Options) *Scanner {
 	workers := opts.Workers
 	if workers <= 0 {
-		workers = DefaultWorkers
+		workers = registry.MostInFlight
 	}
 	return &Scanner{
 		reader: reader, info: info, opts: opts, pool: pool{workers: workers},

@@ -5,6 +5,11 @@ import (
 	"time"
 )
 
+// MostInFlight bounds the requests in flight where the user sets no bound. Most
+// registries answer less than that at once, which is found out while they are
+// asked; it is what one reads that is far away, whose latency is the network's.
+const MostInFlight = 128
+
 // Endpoint is how to reach one registry. It carries no secret: credentials
 // come from Credentials when a request needs them.
 type Endpoint struct {
@@ -19,7 +24,7 @@ type Endpoint struct {
 	ClientCert         string // file
 	ClientKey          string // file
 
-	Concurrency int           // most requests in flight; 0: found by itself
+	Concurrency int           // most requests in flight; 0: found by itself, at most MostInFlight
 	Rate        float64       // most requests a second; 0: no limit
 	Timeout     time.Duration // of one request, until its headers; 0: default
 

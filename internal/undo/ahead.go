@@ -9,11 +9,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
 )
-
-// mostLooks is how many looks are under way at once where the caller says
-// nothing; the reader's own limiter may go below.
-const mostLooks = 64
 
 // ahead looks side by side at what build is going to ask one by one: the
 // manifests and tags that went, and what those need that are not there. What
@@ -58,7 +55,7 @@ func (r *restoration) ahead(ctx context.Context) error {
 
 func (r *restoration) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(mostLooks)
+	group.SetLimit(registry.MostInFlight)
 	if r.Concurrency > 0 {
 		group.SetLimit(r.Concurrency)
 	}

@@ -53,7 +53,7 @@ type Request struct {
 	Only []oci.Reference
 	// Overwrite takes tags back that point elsewhere by now.
 	Overwrite bool
-	// Concurrency is how many looks may be under way at once; 0: 64.
+	// Concurrency is how many looks may be under way at once; 0: registry.MostInFlight.
 	Concurrency int
 	Now         time.Time
 	Tool        string

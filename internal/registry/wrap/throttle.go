@@ -8,13 +8,11 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
-const (
-	// defaultConcurrency bounds requests in flight where the user set nothing.
-	defaultConcurrency = 64
-	startConcurrency   = 8
-)
+const startConcurrency = 8
 
 // Throttle finds out how many requests a registry can answer at once and how
 // many a second: it starts low, grows while latency holds, and backs off on
@@ -47,7 +45,7 @@ type Throttle struct {
 // itself below a default bound), perSecond bounds their rate (0: no bound).
 func NewThrottle(next http.RoundTripper, concurrency int, perSecond float64) *Throttle {
 	if concurrency <= 0 {
-		concurrency = defaultConcurrency
+		concurrency = registry.MostInFlight
 	}
 	t := &Throttle{next: next, pace: newPace(), window: newWindow(concurrency), strain: newStrain()}
 	if perSecond > 0 {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // model is a registry with a latency and a knee: requests a second beyond which
@@ -147,7 +149,7 @@ func load(t *testing.T, wire http.RoundTripper, m *model, lasting time.Duration)
 }
 
 func TestConcurrencyGrowsToItsBound(t *testing.T) {
-	for bound, want := range map[int]int{0: defaultConcurrency, 1: 1, 3: 3, 20: 20} {
+	for bound, want := range map[int]int{0: registry.MostInFlight, 1: 1, 3: 3, 20: 20} {
 		synctest.Test(t, func(t *testing.T) {
 			m := &model{latency: 5 * time.Millisecond}
 			rate := load(t, NewThrottle(m, bound, 0), m, 11*time.Second)
@@ -215,7 +217,7 @@ func TestStallsOfThisMachineCostNothing(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			m := &model{latency: 5 * time.Millisecond, stalls: stall * time.Millisecond}
 			rate := load(t, NewThrottle(m, 0, 0), m, 11*time.Second)
-			if want := defaultConcurrency / 0.005 * float64(100-stall) / 100; rate < 0.98*want {
+			if want := registry.MostInFlight / 0.005 * float64(100-stall) / 100; rate < 0.98*want {
 				t.Errorf("stalls of %d in 100 ms: %.0f a second, want %.0f", stall, rate, want)
 			}
 		})
@@ -233,7 +235,7 @@ func TestThePaceFollowsARegistryThatRecovers(t *testing.T) {
 			m.knee = 0
 		})
 		load(t, throttle, m, 120*time.Second)
-		if limit, bounded := throttle.pace.perSecond(); bounded || m.top != defaultConcurrency {
+		if limit, bounded := throttle.pace.perSecond(); bounded || m.top != registry.MostInFlight {
 			t.Errorf("still %.0f a second, %d in flight", limit, m.top)
 		}
 	})
@@ -249,7 +251,7 @@ func TestASlownessThatIsNotOursCostsNoPace(t *testing.T) {
 			defer m.mu.Unlock()
 			m.latency = 30 * time.Millisecond
 		})
-		if rate, want := load(t, NewThrottle(m, 0, 0), m, 30*time.Second), defaultConcurrency/0.030; rate < 0.8*want {
+		if rate, want := load(t, NewThrottle(m, 0, 0), m, 30*time.Second), registry.MostInFlight/0.030; rate < 0.8*want {
 			t.Errorf("%.0f a second, want %.0f", rate, want)
 		}
 	})

@@ -116,7 +116,7 @@ func Transport(endpoint registry.Endpoint) (*Wire, error) {
 		TLSHandshakeTimeout:   15 * time.Second,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConns:          0,
-		MaxIdleConnsPerHost:   max(endpoint.Concurrency, defaultConcurrency),
+		MaxIdleConnsPerHost:   max(endpoint.Concurrency, registry.MostInFlight),
 		IdleConnTimeout:       90 * time.Second,
 		ResponseHeaderTimeout: cmp.Or(endpoint.Timeout, defaultTimeout),
 		ExpectContinueTimeout: time.Second,
