@@ -35,8 +35,8 @@ type Registry struct {
 	URL     string
 	Reader  registry.Reader
 	Mutator mutate.Mutator
-	// Concurrency is how many requests may be in flight; 0: 64. 1: one step
-	// after the other, in the order of the plan.
+	// Concurrency is how many requests may be in flight; 0:
+	// registry.MostInFlight. 1: one step after the other, in the order of the plan.
 	Concurrency int
 	// Places is how many requests the registry takes at once, as far as that
 	// has turned out by now; nil: as many as may be in flight.

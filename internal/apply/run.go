@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	defaultConcurrency = 64
 	// mostComponents bounds the deletions of components at once: each is a
 	// transaction in the database of a Nexus.
 	mostComponents = 4
@@ -142,7 +141,7 @@ func hands(req *Request, header *plan.Header) map[string]*hand {
 	all := map[string]*hand{}
 	for _, info := range header.Registries {
 		given := req.Registries[info.Name]
-		h := &hand{most: cmp.Or(given.Concurrency, defaultConcurrency), places: given.Places}
+		h := &hand{most: cmp.Or(given.Concurrency, registry.MostInFlight), places: given.Places}
 		if info.Capabilities.ComponentDelete == registry.SupportYes {
 			h.most = min(h.most, mostComponents)
 		}
