@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/regkeep/regkeep/internal/app"
 	"github.com/regkeep/regkeep/internal/config"
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // globals are the flags that all commands share.
@@ -63,7 +65,7 @@ To see it work without a registry of your own: regkeep demo`,
 	f.BoolVar(&p.flags.noColor, "no-color", false, "no colours (also NO_COLOR)")
 	f.StringVar(&p.flags.logLevel, "log-level", "error", "debug, info, warn or error")
 	f.StringVar(&p.flags.logFormat, "log-format", "text", "text or json")
-	f.IntVar(&p.flags.concurrency, "concurrency", 0, "most requests in flight `N` (default: found by itself)")
+	f.IntVar(&p.flags.concurrency, "concurrency", 0, fmt.Sprintf("most requests in flight `N` (default: found by itself, at most %d)", registry.MostInFlight))
 	f.StringVar(&p.flags.rate, "rate", "", "most requests a second, such as 20/s")
 	f.DurationVar(&p.flags.timeout, "timeout", 0, "wait this long for an answer to one request")
 	f.BoolVar(&p.flags.plainHTTP, "plain-http", false, "speak HTTP without TLS (loopback hosts always do)")
