@@ -49,8 +49,13 @@ type lookup struct {
 	done   chan struct{}
 }
 
-// together is how many contents are read or written at once.
-const together = 500
+const (
+	// together is how many contents are read at once.
+	together = 500
+	// keptTogether is how many are written at once. Each write changes pages all over
+	// the index of digests: the more at once, the fewer (BenchmarkKeepContents).
+	keptTogether = 1000
+)
 
 func newContents(ctx context.Context, state *store.Store, clock func() time.Time) *contents {
 	any, err := state.AnyContents(ctx)
@@ -131,7 +136,7 @@ func (c *contents) Put(_ context.Context, key wrap.ContentKey, mediaType string,
 		return
 	}
 	c.fresh = append(c.fresh, oci.RawManifest{MediaType: mediaType, Digest: key.Digest, Body: body})
-	if len(c.fresh) == together {
+	if len(c.fresh) == keptTogether {
 		c.hand()
 	}
 }

@@ -40,6 +40,24 @@ func FromBytes(body []byte) Digest {
 	return digestOf("sha256", sum[:])
 }
 
+// FromSum is the digest whose hex part is the sum in hexadecimal: 32 bytes are
+// sha256, 64 sha512. Of any other number it is "".
+func FromSum(sum []byte) Digest {
+	switch len(sum) {
+	case sha256.Size:
+		return digestOf("sha256", sum)
+	case sha512.Size:
+		return digestOf("sha512", sum)
+	}
+	return ""
+}
+
+// Sum is the hex part in bytes.
+func (d Digest) Sum() []byte {
+	sum, _ := hex.DecodeString(d.Hex()) // which was checked
+	return sum
+}
+
 func digestOf(algorithm string, sum []byte) Digest {
 	text := make([]byte, 0, len("sha512:")+2*sha512.Size)
 	text = append(append(text, algorithm...), ':')

@@ -1,6 +1,7 @@
 package oci
 
 import (
+	"crypto/sha512"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +37,21 @@ func TestParseDigest(t *testing.T) {
 		if err := known.Verify([]byte("other")); err == nil {
 			t.Errorf("another body passed as %s", known)
 		}
+	}
+}
+
+func TestSum(t *testing.T) {
+	sum := sha512.Sum512([]byte("x"))
+	for _, d := range []Digest{FromBytes([]byte("x")), FromSum(sum[:])} {
+		if again := FromSum(d.Sum()); again != d {
+			t.Errorf("%s became %q", d, again)
+		}
+		if err := d.Verify([]byte("x")); err != nil {
+			t.Error(err)
+		}
+	}
+	if d := FromSum(sum[:20]); d != "" {
+		t.Errorf("20 bytes: %q", d)
 	}
 }
 

@@ -77,3 +77,20 @@ func manifest(n int) oci.RawManifest {
 	body := fmt.Appendf(nil, "%d %s", n, strings.Repeat("x", 600))
 	return oci.RawManifest{Digest: oci.FromBytes(body), MediaType: oci.MediaTypeImage, Body: body}
 }
+
+// What a scan puts into the cache, a thousand at a time.
+func BenchmarkKeepContents(b *testing.B) {
+	const at, all = 1000, 20000
+	var contents []oci.RawManifest
+	for n := range all {
+		contents = append(contents, manifest(n))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		s := open(b)
+		for n := 0; n < all; n += at {
+			check(b, s.KeepContents(b.Context(), t0, contents[n:n+at]...))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/all, "us/content")
+}

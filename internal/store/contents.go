@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +20,22 @@ type cacheBound struct {
 	most    int64
 	counted bool
 	used    int64
+}
+
+// sums is a parameter for json_each: the hex parts of digests.
+func sums(digests []oci.Digest) string {
+	var text strings.Builder
+	text.WriteByte('[')
+	for i, digest := range digests {
+		if i > 0 {
+			text.WriteByte(',')
+		}
+		text.WriteByte('"')
+		text.WriteString(digest.Hex())
+		text.WriteByte('"')
+	}
+	text.WriteByte(']')
+	return text.String()
 }
 
 // Contents are the manifests and configs of many digests that were fetched
@@ -39,12 +55,8 @@ func (s *Store) Contents(ctx context.Context, digests []oci.Digest) (map[oci.Dig
 	if len(wanted) == 0 {
 		return found, nil
 	}
-	text, err := json.Marshal(wanted)
-	if err != nil {
-		return nil, err
-	}
 	return found, translate(s.path, s.collect(ctx, found, `SELECT c.digest, c.media_type, c.body
-		FROM json_each($1) wanted CROSS JOIN contents c ON c.digest = wanted.value`, string(text)))
+		FROM json_each($1) wanted CROSS JOIN contents c ON c.digest = unhex(wanted.value)`, sums(wanted)))
 }
 
 const (
@@ -65,7 +77,7 @@ func (s *Store) neighbours(ctx context.Context, digests []oci.Digest, found map[
 	}
 	var first, last int
 	err := s.read.QueryRowContext(ctx, `SELECT coalesce(min(n), 0), coalesce(max(n), 0) FROM contents WHERE digest IN ($1, $2)`,
-		string(digests[0]), string(digests[len(digests)-1])).Scan(&first, &last)
+		digests[0].Sum(), digests[len(digests)-1].Sum()).Scan(&first, &last)
 	if err != nil || last-first > 2*(len(digests)+around) {
 		return err
 	}
@@ -82,10 +94,11 @@ func (s *Store) collect(ctx context.Context, found map[oci.Digest]oci.RawManifes
 	defer rows.Close()
 	for rows.Next() {
 		var raw oci.RawManifest
-		var body sql.RawBytes
-		if err := rows.Scan(&raw.Digest, &raw.MediaType, &body); err != nil {
+		var sum, body sql.RawBytes
+		if err := rows.Scan(&sum, &raw.MediaType, &body); err != nil {
 			return err
 		}
+		raw.Digest = oci.FromSum(sum)
 		if raw.Body = bytes.Clone(body); raw.Digest.Verify(raw.Body) == nil {
 			found[raw.Digest] = raw
 		}
@@ -96,23 +109,19 @@ func (s *Store) collect(ctx context.Context, found map[oci.Digest]oci.RawManifes
 // Fetched says when cached contents came from the registry; what is not cached,
 // or was before that was written down, is left out.
 func (s *Store) Fetched(ctx context.Context, digests []oci.Digest) (map[oci.Digest]time.Time, error) {
-	wanted, err := json.Marshal(digests)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT digest, at FROM contents WHERE at > 0 AND digest IN (SELECT value FROM json_each($1))`, string(wanted))
+	rows, err := s.read.QueryContext(ctx, `SELECT digest, at FROM contents WHERE at > 0 AND digest IN (SELECT unhex(value) FROM json_each($1))`, sums(digests))
 	if err != nil {
 		return nil, translate(s.path, err)
 	}
 	defer rows.Close()
 	fetched := make(map[oci.Digest]time.Time, len(digests))
 	for rows.Next() {
-		var digest oci.Digest
+		var sum sql.RawBytes
 		var at int64
-		if err := rows.Scan(&digest, &at); err != nil {
+		if err := rows.Scan(&sum, &at); err != nil {
 			return nil, translate(s.path, err)
 		}
-		fetched[digest] = time.Unix(0, at).UTC()
+		fetched[oci.FromSum(sum)] = time.Unix(0, at).UTC()
 	}
 	return fetched, translate(s.path, rows.Err())
 }
@@ -129,22 +138,19 @@ func (s *Store) Missing(ctx context.Context, digests []oci.Digest) (map[oci.Dige
 	if len(digests) == 0 {
 		return nil, nil
 	}
-	text, err := json.Marshal(digests)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.read.QueryContext(ctx, `SELECT value FROM json_each($1) WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = value)`, string(text))
+	rows, err := s.read.QueryContext(ctx, `WITH wanted AS (SELECT unhex(value) AS sum FROM json_each($1))
+		SELECT sum FROM wanted WHERE NOT EXISTS (SELECT 1 FROM contents WHERE digest = sum)`, sums(digests))
 	if err != nil {
 		return nil, translate(s.path, err)
 	}
 	defer rows.Close()
 	missing := map[oci.Digest]bool{}
 	for rows.Next() {
-		var digest oci.Digest
-		if err := rows.Scan(&digest); err != nil {
+		var sum sql.RawBytes
+		if err := rows.Scan(&sum); err != nil {
 			return nil, translate(s.path, err)
 		}
-		missing[digest] = true
+		missing[oci.FromSum(sum)] = true
 	}
 	return missing, translate(s.path, rows.Err())
 }
@@ -172,7 +178,7 @@ func (s *Store) KeepContents(ctx context.Context, at time.Time, contents ...oci.
 			if raw.Digest.Verify(raw.Body) != nil || int64(len(raw.Body)) > s.cache.most {
 				continue
 			}
-			result, err := insert.ExecContext(ctx, string(raw.Digest), raw.MediaType, len(raw.Body), raw.Body, at.UnixNano())
+			result, err := insert.ExecContext(ctx, raw.Digest.Sum(), raw.MediaType, len(raw.Body), raw.Body, at.UnixNano())
 			if err != nil {
 				return err
 			}

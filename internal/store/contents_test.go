@@ -1,11 +1,17 @@
 package store_test
 
 import (
+	"crypto/sha512"
+	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/store"
 )
 
 // What lost its bytes is not given out, and the right bytes replace it.
@@ -107,4 +113,58 @@ func TestContentsAreFoundWhereverTheyLie(t *testing.T) {
 			t.Errorf("%s: %d wanted, %d read", name, len(wanted), len(found))
 		}
 	}
+}
+
+// What an older regkeep cached is found after the file was brought up to date,
+// in the order in which it came; what has no digest is left out.
+func TestContentsOfOlderStates(t *testing.T) {
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "state.db")
+	old, young, config := manifest(1), manifest(2), long(3)
+	row := func(n int, raw oci.RawManifest, at int) string {
+		return fmt.Sprintf(`INSERT INTO contents (n, digest, media_type, size, body, at) VALUES (%d, '%s', '%s', %d, x'%x', %d)`,
+			n, raw.Digest, raw.MediaType, len(raw.Body), raw.Body, at)
+	}
+	store.CreateVersion(t, path, 8, row(7, young, 9), row(5, old, 0), row(6, config, 8),
+		`INSERT INTO contents (digest, media_type, size, body) VALUES ('broken', '', 1, x'00')`)
+	s, err := store.Open(path)
+	check(t, err)
+	defer s.Close()
+	all := []oci.RawManifest{old, young, config}
+	digests := []oci.Digest{old.Digest, young.Digest, config.Digest}
+	found, err := s.Contents(ctx, digests)
+	check(t, err)
+	for _, raw := range all {
+		if diff := cmp.Diff(raw, found[raw.Digest]); diff != "" {
+			t.Error(diff)
+		}
+	}
+	fetched, err := s.Fetched(ctx, digests)
+	check(t, err)
+	if diff := cmp.Diff(map[oci.Digest]time.Time{young.Digest: time.Unix(0, 9).UTC(), config.Digest: time.Unix(0, 8).UTC()}, fetched); diff != "" {
+		t.Error(diff)
+	}
+	if size := s.CacheSize(t); size != int64(len(old.Body)+len(young.Body)+len(config.Body)) {
+		t.Errorf("%d bytes are kept", size)
+	}
+	other := manifest(4)
+	missing, err := s.Missing(ctx, append(digests, other.Digest))
+	check(t, err)
+	if diff := cmp.Diff(map[oci.Digest]bool{other.Digest: true}, missing); diff != "" {
+		t.Error(diff)
+	}
+	if s.Newest(t) != young.Digest {
+		t.Errorf("the newest was %s", s.Newest(t))
+	}
+	check(t, s.KeepContents(ctx, t0, other))
+	if s.Newest(t) != other.Digest {
+		t.Errorf("the newest is %s", s.Newest(t))
+	}
+}
+
+// long is a manifest with a sha512 digest.
+func long(n int) oci.RawManifest {
+	raw := manifest(n)
+	sum := sha512.Sum512(raw.Body)
+	raw.Digest = oci.FromSum(sum[:])
+	return raw
 }

@@ -36,7 +36,7 @@ func (s *Store) WaitAtMost(t *testing.T, d time.Duration) {
 // DamageContent puts other bytes in the place of cached ones.
 func (s *Store) DamageContent(t *testing.T, digest oci.Digest) {
 	t.Helper()
-	if err := s.exec(t.Context(), `UPDATE contents SET body = x'00' WHERE digest = $1`, string(digest)); err != nil {
+	if err := s.exec(t.Context(), `UPDATE contents SET body = x'00' WHERE digest = $1`, digest.Sum()); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -153,4 +153,14 @@ func (s *Store) PointerRows(t *testing.T, repository string) (lengths []int) {
 		lengths = append(lengths, n)
 	}
 	return lengths
+}
+
+// Newest is the digest that came last of those that are cached.
+func (s *Store) Newest(t *testing.T) oci.Digest {
+	t.Helper()
+	var sum []byte
+	if err := s.read.QueryRow(`SELECT digest FROM contents ORDER BY n DESC LIMIT 1`).Scan(&sum); err != nil {
+		t.Fatal(err)
+	}
+	return oci.FromSum(sum)
 }
