@@ -97,6 +97,8 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	}
 	limit, bounded := t.pace.perSecond()
 	switch room := t.strain.room().Seconds(); {
+	case !bounded && t.unsure(now):
+		t.startEase(now)
 	case !bounded:
 		t.window.answered(t.inFlight)
 		if known && t.strain.could() >= balanceFrom && !start.Before(t.cut) {
@@ -153,7 +155,11 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	}
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
-	to := max(asked/2, paceCut*min(rate, asked))
+	cut := paceCut
+	if t.series < 0 && t.strain.quick == 0 {
+		cut = paceFarCut
+	}
+	to := max(asked/2, cut*min(rate, asked))
 	borne := t.pace.gave
 	t.slow(asked, to, now)
 	switch {

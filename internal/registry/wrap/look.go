@@ -11,6 +11,7 @@ type look struct {
 	from        time.Time
 	pace        float64 // that was thought right
 	pauses      bool
+	before      *window // in a look at ease, the window that it interrupted
 	slow, quick int
 	row         int // quick answers since the last slow one, to what was sent alone
 }
@@ -26,6 +27,11 @@ const (
 	// slowing down was right, and there is nothing more to find out. That it was
 	// of no use is only said in the end.
 	atOnce = 8
+	// easeAt is when a look at ease is made that was not called for, counted from
+	// the first answer: so late that it costs little, and so early that a
+	// registry which turns out to be strained has been found its pace after ten
+	// seconds.
+	easeAt = 5 * time.Second
 	// apart is how far apart requests with pauses start, as a multiple of the time
 	// that one takes at ease.
 	apart = 4
@@ -36,6 +42,36 @@ func (t *Throttle) startLook(now time.Time) {
 	t.look = &look{from: now, pace: limit}
 	t.pace.lower(limit/3, now)
 	t.window.size = 1
+}
+
+// unsure says that it is time to look at ease. What a registry's first answers
+// took is what it is judged by; if this machine was busy then, as with starting
+// this program, one that answers slowly because too much is asked has never
+// looked strained. A registry that answers in an instant is not asked less.
+func (t *Throttle) unsure(now time.Time) bool {
+	if t.first.IsZero() {
+		t.first = now
+	}
+	return !t.sure && now.Sub(t.first) > easeAt && t.inFlight > startConcurrency && t.strain.could() > quickEnough/2
+}
+
+// startEase begins a look from which nothing is concluded but how quick answers
+// can be.
+func (t *Throttle) startEase(now time.Time) {
+	t.sure = true
+	before := t.window
+	t.look = &look{from: now, pauses: true, before: &before}
+	t.pace.lower(1/(apart*t.strain.could().Seconds()), now)
+	t.window.size = 1
+}
+
+// endEase goes on as before.
+func (t *Throttle) endEase(now time.Time) {
+	t.window = *t.look.before
+	t.pace.free()
+	t.look = nil
+	t.strain.forget()
+	t.cut = now
 }
 
 // looked takes in one answer during a look, and ends it.
@@ -53,7 +89,11 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 			l.row = 0
 		}
 	}
-	if l.row < atOnce && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt) {
+	if (l.row < atOnce || l.before != nil) && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt) {
+		return
+	}
+	if l.before != nil {
+		t.endEase(now)
 		return
 	}
 	helped := l.row >= atOnce || l.quick >= l.slow

@@ -28,6 +28,7 @@ const (
 	paceStart  = 100.0 // a second
 	paceFloor  = 0.5   // a second
 	paceCut    = 0.93  // where latency told
+	paceFarCut = 0.8   // where every answer told again after a look has shown that it is right
 	paceTurned = 0.95  // where the registry said so itself
 	paceRaise  = 1.03
 	paceUsed   = 0.8

@@ -30,6 +30,8 @@ type Throttle struct {
 	balance balance
 	cut     time.Time // what was sent before tells nothing new about too much
 	look    *look     // under way
+	first   time.Time // when the first answer came
+	sure    bool      // a look at ease was made
 
 	// Of slowing down again and again since the pace was raised last: where it
 	// began, per second; 0: it did not, below 0: a look has shown that it is

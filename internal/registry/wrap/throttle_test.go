@@ -29,6 +29,7 @@ type model struct {
 	after   string        // Retry-After of a refusal
 	quota   bool          // tells what is left by RateLimit-Remaining
 	stalls  time.Duration // of the client, ten times a second: answers come when they end
+	start   time.Duration // for so long the client makes answers take three times as long
 	configs int           // every so many requests are for a config, after a twentieth of a second; 0: none
 
 	mu       sync.Mutex
@@ -103,6 +104,9 @@ func (m *model) admit(now time.Time) (status int, took time.Duration, header htt
 		} else if took > 2*atEase {
 			m.slow++
 		}
+	}
+	if now.Before(m.from.Add(m.start - 10*time.Second)) { // load counts from the tenth second on
+		took *= 3
 	}
 	if m.stalls > 0 {
 		period, at := time.Second/10, now.Add(took)
@@ -191,6 +195,10 @@ func TestKnee(t *testing.T) {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 2})
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 3})
 	}
+	// What the first answers took does not tell what they could.
+	for _, latency := range []time.Duration{5 * ms, 20 * ms, 50 * ms} {
+		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, start: time.Second / 3, configs: 2})
+	}
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, after: "1"})
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, quota: true})
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, burst: time.Second})
@@ -198,7 +206,7 @@ func TestKnee(t *testing.T) {
 }
 
 func testKnee(t *testing.T, m *model) {
-	name := fmt.Sprintf("%s %.0f %v+%v %v %v %d", cmp.Or(m.past, "refuse"), m.knee, m.latency, m.jitter, m.burst, m.stalls, m.configs)
+	name := fmt.Sprintf("%s %.0f %v+%v %v %v %v %d", cmp.Or(m.past, "refuse"), m.knee, m.latency, m.jitter, m.burst, m.stalls, m.start, m.configs)
 	t.Run(name, func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rate := load(t, NewThrottle(m, 0, 0), m, 40*time.Second)
