@@ -196,7 +196,7 @@ func TestKnee(t *testing.T) {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 3})
 	}
 	// What the first answers took does not tell what they could.
-	for _, latency := range []time.Duration{5 * ms, 20 * ms, 50 * ms} {
+	for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, start: time.Second / 3, configs: 2})
 	}
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, after: "1"})
