@@ -97,7 +97,7 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	}
 	limit, bounded := t.pace.perSecond()
 	switch room := t.strain.room().Seconds(); {
-	case !bounded && t.unsure(now):
+	case !bounded && known && t.unsure(now):
 		t.startEase(now)
 	case !bounded:
 		t.window.answered(t.inFlight)

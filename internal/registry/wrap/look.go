@@ -13,6 +13,7 @@ type look struct {
 	pauses      bool
 	before      *window // in a look at ease, the window that it interrupted
 	slow, quick int
+	others      int // answers that cannot be compared
 	row         int // quick answers since the last slow one, to what was sent alone
 }
 
@@ -21,8 +22,9 @@ const (
 	// may still be slow from what was asked before.
 	lookFor   = 400 * time.Millisecond
 	lookAfter = 250 * time.Millisecond
-	// lookAt is the least number of answers that are looked at.
-	lookAt = 3
+	// lookAt is the least number of answers that are looked at. After others that
+	// cannot be compared, nothing else is being asked for.
+	lookAt, others = 3, 8
 	// atOnce is how many quick answers in a row end a look before its time: then
 	// slowing down was right, and there is nothing more to find out. That it was
 	// of no use is only said in the end.
@@ -77,10 +79,13 @@ func (t *Throttle) endEase(now time.Time) {
 // looked takes in one answer during a look, and ends it.
 func (t *Throttle) looked(late, known bool, start, now time.Time) {
 	l := t.look
-	if known && !start.Before(l.from.Add(lookAfter)) {
-		if late {
+	if !start.Before(l.from.Add(lookAfter)) {
+		switch {
+		case !known:
+			l.others++
+		case late:
 			l.slow++
-		} else {
+		default:
 			l.quick++
 		}
 	}
@@ -89,7 +94,7 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 			l.row = 0
 		}
 	}
-	if (l.row < atOnce || l.before != nil) && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt) {
+	if (l.row < atOnce || l.before != nil) && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt && l.others < others) {
 		return
 	}
 	if l.before != nil {
