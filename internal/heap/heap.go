@@ -16,8 +16,8 @@ import (
 const (
 	// leastGrowth is how much the heap may grow, in percent, before it is
 	// cleared. Less than Go's own 100: a plan of 135,133 tags in one repository
-	// peaks at 242 MB instead of 336, for 16 % more CPU time (docs/benchmarks.md,
-	// with GOGC=100 beside it).
+	// peaks at 242 MB instead of 336, for 16 % more CPU time
+	// (measured with GOGC=100 beside it).
 	leastGrowth = 40
 	// largeGrowth is how much a heap may grow that is large already, in percent: in
 	// that plan, when the listing has come and when everything is decided at the
