@@ -8,7 +8,7 @@ import (
 // MostInFlight bounds the requests in flight where the user sets no bound. Most
 // registries answer less than that at once, which is found out while they are
 // asked; it is what one reads that is far away, whose latency is the network's.
-const MostInFlight = 128
+const MostInFlight = 256
 
 // Endpoint is how to reach one registry. It carries no secret: credentials
 // come from Credentials when a request needs them.

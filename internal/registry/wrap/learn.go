@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -100,23 +101,50 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	case !bounded && known && t.unsure(now):
 		t.startEase(now)
 	case !bounded:
-		t.window.answered(t.inFlight)
-		if known && t.strain.could() >= balanceFrom && !start.Before(t.cut) {
-			if rate, lost := t.balance.answered(late, now); lost {
+		t.window.answered(t.inFlight, late)
+		if known && !start.Before(t.cut) {
+			switch rate, part := t.balance.answered(late, now); {
+			case part > mostLate && t.strain.could() >= balanceFrom:
 				t.slow(rate, paceCut*rate, now)
+				return
+			case part > mostLateAlone && t.window.places() == 1:
+				t.noWindow(rate, now)
 				return
 			}
 		}
 		if !late && t.strain.calm() {
-			t.window.grow(now, t.strain.could())
+			if rate := t.window.grow(now, t.strain.could()); rate > 0 {
+				t.slow(rate, paceTurned*rate, now)
+			}
 		}
 	case limit*room > pastBound*t.window.bound:
 		t.free()
 	default:
-		if !late && t.strain.calm() && t.pace.raise(now, t.strain.could()) {
+		if known && !start.Before(t.cut) {
+			t.weigh(late && now.Sub(start) > 2*t.strain.could(), limit, now)
+		}
+		if !late && t.strain.calm() && t.balance.tried == 0 && t.pace.raise(now, t.strain.could()) {
 			t.series = 0
 			t.window.fit(limit * room)
 		}
+	}
+}
+
+// weigh tries a slower pace where one is worth it, and ends the trial.
+func (t *Throttle) weigh(late bool, asked float64, now time.Time) {
+	rate, part := t.balance.answered(late, now)
+	if rate == 0 {
+		return
+	}
+	tried := t.balance.tried
+	switch t.balance.paced(asked, part, now) {
+	case trial:
+		t.pace.lower(paceTrial*asked, now)
+		t.cut = now.Add(aMoment)
+	case helped:
+		t.pace.slow(tried, asked, now)
+	case ofNoUse:
+		t.pace.lower(tried, now)
 	}
 }
 
@@ -129,19 +157,30 @@ func (t *Throttle) strained(rate float64, now time.Time) {
 	case bounded:
 		t.tooMuch(rate, asked, now)
 	case t.window.helpless(took):
-		t.slow(rate, paceCut*rate, now)
-		t.series, t.boundless = rate, true
-		t.startLook(now)
+		t.noWindow(rate, now)
 	default:
-		t.window.shrink(inHand*rate*t.strain.room().Seconds(), rate, took, now)
+		t.window.shrink(inHand*rate*max(leastRoom, t.strain.could()).Seconds(), rate, took, now)
 		t.strain.forget()
 		t.cut = now
 	}
 }
 
-// inHand is how many requests may be in flight, as a multiple of those that a
-// registry has in hand when none waits for another one.
-const inHand = 1.3
+// noWindow gives a registry that answers that many a second a pace, where fewer in
+// flight are of no use, and looks whether that is.
+func (t *Throttle) noWindow(rate float64, now time.Time) {
+	t.slow(rate, paceCut*rate, now)
+	t.series, t.boundless = rate, true
+	t.startLook(now)
+}
+
+const (
+	// inHand is how many requests may be in flight, as a multiple of those that a
+	// registry has in hand when none waits for another one.
+	inHand = 1.3
+	// leastRoom is the shortest time in which a registry has something in hand:
+	// what is answered sooner shows more of this machine than of the registry.
+	leastRoom = quickEnough / 2
+)
 
 // tooMuch slows the pace down after asked turned out to be too much for a
 // registry that answers rate.
@@ -157,7 +196,10 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	// rate, so one such sign halves the pace at most.
 	cut := paceCut
 	if t.series < 0 && t.strain.quick == 0 {
-		cut = paceFarCut
+		t.far = max(leastFarCut, paceFarCut*cmp.Or(t.far, 1))
+		cut = t.far
+	} else {
+		t.far = 0
 	}
 	to := max(asked/2, cut*min(rate, asked))
 	borne := t.pace.gave
@@ -193,6 +235,7 @@ func (t *Throttle) slow(rate, to float64, now time.Time) {
 	t.pace.slow(rate, to, from)
 	t.window.fit(to * t.strain.room().Seconds())
 	t.strain.forget()
+	t.balance.forget()
 	t.cut = now.Add(aMoment)
 }
 

@@ -33,7 +33,10 @@ const (
 	// the first answer: so late that it costs little, and so early that a
 	// registry which turns out to be strained has been found its pace after ten
 	// seconds.
-	easeAt = 5 * time.Second
+	easeAt = 4 * time.Second
+	// easeFew is the same where no more than few may be in flight by then, because
+	// more seemed too much: to ask less than that costs less still.
+	easeFew, few = time.Second, 2
 	// apart is how far apart requests with pauses start, as a multiple of the time
 	// that one takes at ease.
 	apart = 4
@@ -49,12 +52,19 @@ func (t *Throttle) startLook(now time.Time) {
 // unsure says that it is time to look at ease. What a registry's first answers
 // took is what it is judged by; if this machine was busy then, as with starting
 // this program, one that answers slowly because too much is asked has never
-// looked strained. A registry that answers in an instant is not asked less.
+// looked strained, or not as strained as it is. A registry that answers in an
+// instant is not asked less.
 func (t *Throttle) unsure(now time.Time) bool {
 	if t.first.IsZero() {
 		t.first = now
 	}
-	return !t.sure && now.Sub(t.first) > easeAt && t.inFlight > startConcurrency && t.strain.could() > quickEnough/2
+	after, many := easeAt, t.inFlight > startConcurrency
+	if !t.window.probing {
+		if many = true; t.window.places() <= few {
+			after = easeFew
+		}
+	}
+	return !t.sure && many && now.Sub(t.first) > after && t.strain.could() > quickEnough/2
 }
 
 // startEase begins a look from which nothing is concluded but how quick answers

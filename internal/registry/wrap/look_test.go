@@ -23,7 +23,7 @@ func TestALookAtEaseLeavesWindowAndPace(t *testing.T) {
 	throttle.window.shrink(30, 1000, time.Millisecond, now)
 	before := throttle.window
 	if throttle.unsure(now) || !throttle.unsure(now.Add(easeAt+1)) {
-		t.Error("not once, after five seconds")
+		t.Error("not once, after easeAt")
 	}
 	throttle.startEase(now.Add(easeAt))
 	if limit, bounded := throttle.pace.perSecond(); !bounded || limit > 1/0.080+0.01 || throttle.window.places() != 1 {

@@ -133,7 +133,7 @@ func load(t *testing.T, wire http.RoundTripper, m *model, lasting time.Duration)
 	defer cancel()
 	var answered atomic.Int64
 	var workers sync.WaitGroup
-	for i := range 200 {
+	for i := range 3 * registry.MostInFlight / 2 {
 		workers.Go(func() {
 			for n := i; ctx.Err() == nil; n++ {
 				what := "manifests/v1"
@@ -198,6 +198,7 @@ func TestKnee(t *testing.T) {
 	// What the first answers took does not tell what they could.
 	for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, start: time.Second / 3, configs: 2})
+		testKnee(t, &model{past: "queue", knee: 200, latency: latency, jitter: latency / 5, start: time.Second / 3, configs: 2})
 	}
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, after: "1"})
 	testKnee(t, &model{knee: 200, latency: 20 * ms, jitter: 5 * ms, quota: true})

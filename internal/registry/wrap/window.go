@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// window is how many requests may be in flight. It doubles per round trip
-// until it reaches its bound or something gives.
+// window is how many requests may be in flight. It doubles per round trip, as
+// long as answers come as soon as they could, until it reaches its bound or
+// something gives.
 //
 // A registry that has more in hand than it can work on answers as many a second
 // when less is asked at once: what is left out only waited. Then the window finds
@@ -52,6 +53,10 @@ const (
 	// stoodStill is how many times as often as before a smaller window is answered
 	// when it was not the registry that had too much in hand.
 	stoodStill = 2
+	// tooLittle is the part of what two requests at once are answered that one after
+	// the other must be, and tellsLittle how many answers tell.
+	tooLittle   = 0.85
+	tellsLittle = 256
 	// whole keeps what is computed from making two places of one.
 	whole = 0.01
 )
@@ -62,15 +67,16 @@ func newWindow(bound int) window {
 
 func (w *window) places() int { return max(1, int(math.Ceil(w.size-whole))) }
 
-// answered grows the window where it was used up: otherwise nothing was
-// learned about more.
-func (w *window) answered(inFlight int) {
+// answered grows the window where it was used up: otherwise nothing was learned
+// about more. An answer that came late does not grow it, and so a registry is not
+// asked for more and more in the time that it takes until it looks strained.
+func (w *window) answered(inFlight int, late bool) {
 	w.answers++
 	if inFlight < w.places()-1 {
 		return
 	}
 	w.used++
-	if w.probing {
+	if w.probing && !late {
 		w.size = min(w.bound, w.size+1)
 	}
 }
@@ -107,17 +113,21 @@ func (w *window) shrink(to, rate float64, took time.Duration, now time.Time) {
 }
 
 // grow makes a step when the size was kept for long enough to be seen at work,
-// and used up.
-func (w *window) grow(now time.Time, latency time.Duration) {
+// and used up. It does not where one request after the other is clearly too little
+// and two at once were too much: then coarse is how many are answered a second when
+// there are two, and a pace is finer; else it is 0.
+func (w *window) grow(now time.Time, latency time.Duration) (coarse float64) {
 	hold, kept := w.hold, now.Sub(w.since)
 	if w.size < sameAtLeast*w.gave {
 		hold = leastHold
 	}
 	if w.probing || w.size >= w.bound || kept < max(hold, leastHold+4*latency) || w.answers < enough || 2*w.used < w.answers {
-		return
+		return 0
 	}
 	before := w.size
 	switch rate := float64(w.answers) / kept.Seconds(); {
+	case w.places() == 1 && w.gave <= 2 && w.answers >= tellsLittle && rate < tooLittle*w.bore:
+		return w.bore
 	case w.size < w.gave && w.hold == leastHold && rate > stoodStill*w.bore:
 		w.size = w.gave
 	case w.size < w.gave:
@@ -128,6 +138,7 @@ func (w *window) grow(now time.Time, latency time.Duration) {
 	}
 	w.size, w.crowded = min(w.size, w.bound), crowding{}
 	w.step(before, now)
+	return 0
 }
 
 // step begins to count for a size that came after before, or down to which the

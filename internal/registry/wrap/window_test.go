@@ -14,7 +14,7 @@ func TestAWindowTakesBackItsLastStepAlone(t *testing.T) {
 		w.shrink(8, 0, 50*time.Millisecond, now)
 		now = now.Add(time.Minute)
 		for range enough {
-			w.answered(w.places())
+			w.answered(w.places(), false)
 		}
 		w.grow(now, time.Millisecond)
 		return w
@@ -58,7 +58,7 @@ func TestAWindowGetsOverAMoment(t *testing.T) {
 		}
 		now = now.Add(time.Second)
 		for range c.answers {
-			w.answered(w.places())
+			w.answered(w.places(), false)
 		}
 		if w.grow(now, time.Millisecond); w.size != c.want {
 			t.Errorf("%s: %g in flight, want %g", name, w.size, c.want)
