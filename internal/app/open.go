@@ -51,6 +51,16 @@ func (a *App) open(ctx context.Context, target Target) (*opened, error) {
 	return a.reach(ctx, endpoint)
 }
 
+// openFor is open for who is going to read what is chosen.
+func (a *App) openFor(ctx context.Context, chosen selection) (*opened, error) {
+	endpoint, err := a.endpoint(chosen.target)
+	if err != nil {
+		return nil, err
+	}
+	endpoint.Whole = chosen.all
+	return a.reach(ctx, endpoint)
+}
+
 func (a *App) reach(ctx context.Context, endpoint registry.Endpoint) (*opened, error) {
 	if endpoint.Kind != "" && !slices.Contains(adapters.Kinds(), endpoint.Kind) {
 		return nil, misuse("registry %s: kind %q is not one of %s", endpoint.Name, endpoint.Kind, strings.Join(adapters.Kinds(), ", "))

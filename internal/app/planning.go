@@ -324,7 +324,7 @@ func (a *App) look(ctx context.Context, chosen []selection) (*session, error) {
 	defer opening.Wait()
 	s := &session{}
 	for _, c := range chosen {
-		o, err := a.open(ctx, c.target)
+		o, err := a.openFor(ctx, c)
 		if err != nil {
 			s.close()
 			return nil, err

@@ -28,6 +28,11 @@ type Endpoint struct {
 	Rate        float64       // most requests a second; 0: no limit
 	Timeout     time.Duration // of one request, until its headers; 0: default
 
+	// Whole: every repository is going to be read. Then an adapter may begin with
+	// their list while it finds out what the registry is, instead of asking for
+	// one of them to find it out with.
+	Whole bool
+
 	Credentials CredentialSource // nil: anonymous
 }
 

@@ -46,6 +46,9 @@ func (r *Registry) Describe(ctx context.Context) (registry.Info, error) {
 	if example != "" {
 		second, within := errgroup.WithContext(ctx)
 		second.Go(func() error { return r.probeReferrers(within, example) })
+		if r.whole {
+			second.Go(func() error { return r.beginTags(within, example) })
+		}
 		if distribution && info.Version == "" {
 			second.Go(func() error { return r.probePaging(within, example, &info) })
 		}
@@ -84,14 +87,11 @@ func (r *Registry) noRegistry(c call) error {
 	return failure
 }
 
-// probeCatalog asks for one repository. Not being allowed to list says
-// nothing about the registry, and nothing is held against it here.
+// probeCatalog asks for one repository, or begins to list them all. Not being
+// allowed to list says nothing about the registry, and nothing is held against it
+// here.
 func (r *Registry) probeCatalog(ctx context.Context) (example string, catalog registry.Support, err error) {
-	c := call{
-		op: "list repositories", method: http.MethodGet, path: "_catalog",
-		query: url.Values{"n": {"1"}}, scopes: []string{"registry:catalog:*"},
-	}
-	_, body, err := r.fetch(ctx, c, mostOfAPage)
+	names, err := r.firstRepositories(ctx)
 	if err != nil {
 		err = withCatalogHint(err)
 	}
@@ -103,15 +103,37 @@ func (r *Registry) probeCatalog(ctx context.Context) (example string, catalog re
 	case err != nil:
 		return "", registry.SupportUnknown, err
 	}
-	w := walk{registry: r, call: c, key: "repositories"}
-	names, err := w.decode(body)
-	if err != nil {
-		return "", registry.SupportUnknown, nil
-	}
 	if len(names) > 0 {
 		example = names[0]
 	}
 	return example, registry.SupportYes, nil
+}
+
+func (r *Registry) firstRepositories(ctx context.Context) ([]string, error) {
+	c := catalog()
+	if r.whole {
+		return r.begin(ctx, c, "repositories")
+	}
+	c.query = url.Values{"n": {"1"}}
+	_, body, err := r.fetch(ctx, c, mostOfAPage)
+	if err != nil {
+		return nil, err
+	}
+	w := r.walk(c, "repositories")
+	return w.decode(body)
+}
+
+// beginTags begins to list the tags of a repository. What goes wrong with that is
+// told to who lists them.
+func (r *Registry) beginTags(ctx context.Context, repository string) error {
+	c, err := r.tagList(repository)
+	if err == nil {
+		_, err = r.begin(ctx, c, "tags")
+	}
+	if err != nil {
+		return ctx.Err()
+	}
+	return nil
 }
 
 // probeReferrers asks who refers to a manifest that nobody has.
@@ -143,7 +165,7 @@ func (r *Registry) probeExtensions(ctx context.Context, known string) (version s
 // probePaging recognises CNCF distribution 2, whose garbage collection needs a
 // warning, by its answer to a request for no tags: all of them.
 func (r *Registry) probePaging(ctx context.Context, example string, info *registry.Info) error {
-	c, err := r.reading("list tags", http.MethodGet, example, "/tags/list", "")
+	c, err := r.tagList(example)
 	if err != nil {
 		return nil
 	}
@@ -155,7 +177,7 @@ func (r *Registry) probePaging(ctx context.Context, example string, info *regist
 		}
 		return nil
 	}
-	w := walk{registry: r, call: c, key: "tags"}
+	w := r.walk(c, "tags")
 	names, err := w.decode(body)
 	if err == nil && len(names) > 0 {
 		info.Version = "CNCF distribution 2"

@@ -24,7 +24,7 @@ const (
 
 // Repositories implements registry.Reader.
 func (r *Registry) Repositories(ctx context.Context) iter.Seq2[string, error] {
-	c := call{op: "list repositories", method: http.MethodGet, path: "_catalog", scopes: []string{"registry:catalog:*"}}
+	c := catalog()
 	return func(yield func(string, error) bool) {
 		for name, err := range r.names(ctx, c, "repositories") {
 			if err != nil {
@@ -56,12 +56,16 @@ func withCatalogHint(err error) error {
 	return &told
 }
 
+func catalog() call {
+	return call{op: "list repositories", method: http.MethodGet, path: "_catalog", scopes: []string{"registry:catalog:*"}}
+}
+
 // Tags implements registry.Reader. Entries that are digests are left out: some
 // registries list untagged manifests that way. An entry that is no tag at all
 // carries a problem.
 func (r *Registry) Tags(ctx context.Context, repository string) iter.Seq2[registry.Tag, error] {
 	return func(yield func(registry.Tag, error) bool) {
-		c, err := r.reading("list tags", http.MethodGet, repository, "/tags/list", "")
+		c, err := r.tagList(repository)
 		if err != nil {
 			yield(registry.Tag{}, err)
 			return
@@ -85,6 +89,10 @@ func (r *Registry) Tags(ctx context.Context, repository string) iter.Seq2[regist
 	}
 }
 
+func (r *Registry) tagList(repository string) (call, error) {
+	return r.reading("list tags", http.MethodGet, repository, "/tags/list", "")
+}
+
 func isDigest(name string) bool {
 	_, err := oci.ParseDigest(name)
 	return err == nil
@@ -95,23 +103,30 @@ func isDigest(name string) bool {
 // further question brought nothing new and a larger page no more.
 func (r *Registry) names(ctx context.Context, c call, key string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		w := walk{registry: r, call: c, key: key, asked: make(map[string]struct{})}
+		b, found := r.take(c)
+		if !found {
+			b.walk, b.more = r.walk(c, key), true
+		}
 		for {
-			names, more, err := w.page(ctx)
-			if err != nil {
-				yield("", err)
-				return
-			}
-			for _, name := range names {
+			for _, name := range b.names {
 				if !yield(name, nil) {
 					return
 				}
 			}
-			if !more {
+			if !b.more {
+				return
+			}
+			var err error
+			if b.names, b.more, err = b.walk.page(ctx); err != nil {
+				yield("", err)
 				return
 			}
 		}
 	}
+}
+
+func (r *Registry) walk(c call, key string) walk {
+	return walk{registry: r, call: c, key: key, asked: map[string]struct{}{}}
 }
 
 // walk is one listing on its way.

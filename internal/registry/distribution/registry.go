@@ -1,6 +1,7 @@
 package distribution
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"github.com/regkeep/regkeep/internal/registry"
@@ -17,6 +18,10 @@ type Registry struct {
 	connection *wrap.Connection
 	pageSize   atomic.Int64 // most names that the registry gives at once
 	referrers  atomic.Uint32
+	whole      bool // as Endpoint.Whole says
+
+	beginning sync.Mutex
+	begun     map[string]begun // listings by the path that is asked for
 }
 
 var (
@@ -31,7 +36,7 @@ func New(endpoint registry.Endpoint, opts ...wrap.Option) (*Registry, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Registry{name: endpoint.Name, connection: connection}
+	r := &Registry{name: endpoint.Name, connection: connection, whole: endpoint.Whole, begun: map[string]begun{}}
 	if r.name == "" {
 		r.name = connection.Base().Host
 	}
