@@ -31,9 +31,9 @@ type repository struct {
 	stay     []string              // tags that no step takes away
 	along    along
 
-	listing  sync.Mutex // one listing at a time, and nobody passes it
-	learning sync.Mutex // capabilities are written down one after the other
-	supplies supplies   // blobs that were put back, or found there
+	relisting sync.Mutex // one listing at a time, and nobody passes it
+	learning  sync.Mutex // capabilities are written down one after the other
+	supplies  supplies   // blobs that were put back, or found there
 }
 
 func newRepository(e *executor, from *plan.Repository) *repository {

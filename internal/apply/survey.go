@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"sync"
@@ -16,8 +17,12 @@ import (
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
-// fresh is how long a tag listing stands before it is read again for new names.
-const fresh = 15 * time.Second
+const (
+	// fresh is how long a tag listing stands before it is read again for new names.
+	fresh = 15 * time.Second
+	// listedAhead is how many tags may be listed and not yet looked at.
+	listedAhead = 4096
+)
 
 // prepare reads the repository as it is now, guards what anything that stays
 // leads to, and finds out what can be done here. An error refuses every step.
@@ -49,28 +54,23 @@ func (r *repository) prepare(ctx context.Context, open []plan.Step) error {
 	return r.archiveEarly(ctx, open)
 }
 
-// survey lists the tags again and resolves every one of them, and every tag
-// that a step names.
+// survey lists the tags again and resolves every one of them, while the rest of
+// the list is on its way, and every tag that a step names.
 func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 	began := r.Now()
-	names, err := r.listTags(ctx)
-	if err != nil {
-		return err
-	}
+	group, within := errgroup.WithContext(ctx)
+	names := make(chan string, listedAhead)
 	listed := map[string]bool{}
-	for _, name := range names {
-		listed[name] = true
-	}
-	for _, s := range open {
-		for _, name := range append(slices.Clone(s.Takes), s.Tag) {
-			if name != "" && !listed[name] {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	tags, err := r.resolve(ctx, slices.Compact(names))
-	if err != nil {
+	group.Go(func() error {
+		defer close(names)
+		return r.namesOf(within, open, listed, names)
+	})
+	var tags map[string]oci.Descriptor
+	group.Go(func() (err error) {
+		tags, err = r.resolve(within, names)
+		return err
+	})
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	for name := range tags {
@@ -83,42 +83,99 @@ func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 	return nil
 }
 
-// listTags lists the tags by name. A repository that is not there has none.
-func (r *repository) listTags(ctx context.Context) ([]string, error) {
-	var names []string
-	for tag, err := range r.reader.Tags(ctx, r.name) {
-		if errors.Is(err, registry.ErrNotFound) {
-			return nil, nil
+// namesOf sends each tag that is listed, once, and notes it, and then those that
+// only a step names.
+func (r *repository) namesOf(ctx context.Context, open []plan.Step, listed map[string]bool, names chan<- string) error {
+	for name, err := range r.listing(ctx) {
+		if err == nil && !listed[name] {
+			listed[name] = true
+			err = send(ctx, names, name)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("the tags could not be listed again: %w", err)
+			return err
 		}
-		names = append(names, tag.Name)
+	}
+	only := map[string]bool{}
+	for _, s := range open {
+		for _, name := range append(slices.Clone(s.Takes), s.Tag) {
+			if name == "" || listed[name] || only[name] {
+				continue
+			}
+			only[name] = true
+			if err := send(ctx, names, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func send(ctx context.Context, to chan<- string, name string) error {
+	select {
+	case to <- name:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// listing yields the names of the tags as they are listed. A repository that is
+// not there has none; an error ends it.
+func (r *repository) listing(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		any := false
+		for tag, err := range r.reader.Tags(ctx, r.name) {
+			switch {
+			case errors.Is(err, registry.ErrNotFound) && !any:
+				return
+			case err != nil:
+				yield("", fmt.Errorf("the tags could not be listed again: %w", err))
+				return
+			case !yield(tag.Name, nil):
+				return
+			}
+			any = true
+		}
+	}
+}
+
+// listTags lists the tags by name.
+func (r *repository) listTags(ctx context.Context) (names []string, err error) {
+	for name, err := range r.listing(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, name)
 	}
 	return names, nil
 }
 
-// resolve looks at tags, several at once. What is not there is left out.
-func (r *repository) resolve(ctx context.Context, names []string) (map[string]oci.Descriptor, error) {
-	tags := make(map[string]oci.Descriptor, len(names))
+// resolve looks at tags as they come, several at once, until there are no more.
+// What is not there is left out.
+func (r *repository) resolve(ctx context.Context, names <-chan string) (map[string]oci.Descriptor, error) {
+	tags := map[string]oci.Descriptor{}
 	var mu sync.Mutex
-	err := r.each(ctx, len(names), func(ctx context.Context, i int) error {
-		found, err := r.reader.Head(ctx, r.name, names[i])
-		if errors.Is(err, registry.ErrNotFound) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(r.hand.most)
+	for name := range names {
+		group.Go(func() error {
+			found, err := r.reader.Head(ctx, r.name, name)
+			if errors.Is(err, registry.ErrNotFound) {
+				return nil
+			}
+			if err == nil && found.Digest == "" {
+				err = errors.New("the registry named no digest")
+			}
+			if err != nil {
+				return fmt.Errorf("tag %q could not be resolved: %w", name, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			tags[name] = found
 			return nil
-		}
-		if err == nil && found.Digest == "" {
-			err = errors.New("the registry named no digest")
-		}
-		if err != nil {
-			return fmt.Errorf("tag %q could not be resolved: %w", names[i], err)
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		tags[names[i]] = found
-		return nil
-	})
-	return tags, err
+		})
+	}
+	return tags, group.Wait()
 }
 
 // readLists reads what the indexes behind tags list, at any depth, side by side.
@@ -192,8 +249,8 @@ func (r *repository) refresh(ctx context.Context) error {
 // listAgain returns the listing with the steps that waited before it began. Where
 // it fails they wait on.
 func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names []string, err error) {
-	r.listing.Lock()
-	defer r.listing.Unlock()
+	r.relisting.Lock()
+	defer r.relisting.Unlock()
 	now := r.Now()
 	if now.Sub(r.surveyed) < fresh {
 		return nil, nil, nil
@@ -214,7 +271,13 @@ func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	appeared, err := r.resolve(ctx, slices.DeleteFunc(slices.Clone(names), r.knows))
+	unknown := slices.DeleteFunc(slices.Clone(names), r.knows)
+	looking := make(chan string, len(unknown))
+	for _, name := range unknown {
+		looking <- name
+	}
+	close(looking)
+	appeared, err := r.resolve(ctx, looking)
 	if err != nil {
 		return nil, err
 	}

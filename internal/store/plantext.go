@@ -56,7 +56,7 @@ func keepText(ctx context.Context, tx *sql.Tx, run string, open func() (io.ReadC
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 	out := &pieces{ctx: ctx, tx: tx, run: run}
-	packed, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(planWindow))
+	packed, err := zstd.NewWriter(out, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(planWindow), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	if err != nil {
 		return err
 	}

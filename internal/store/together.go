@@ -4,11 +4,17 @@ import (
 	"context"
 	"database/sql"
 	"sync"
+	"time"
 )
 
-// mostTogether bounds the writes of one transaction, so that the first of them
-// does not wait long for the last.
-const mostTogether = 512
+const (
+	// mostTogether bounds the writes of one transaction, so that the first of them
+	// does not wait long for the last.
+	mostTogether = 512
+	// gathers is how long a transaction is put off for more to come, where the one
+	// before it had more than one write: a commit costs as much for one as for many.
+	gathers = time.Millisecond
+)
 
 // writers are the writes that wait. Those that wait at the same time share one
 // transaction and its sync, which costs more than the writes themselves.
@@ -48,12 +54,15 @@ func (s *Store) together(write func(shared) error) error {
 	return <-done
 }
 
-// writeAll works until nobody waits.
+// writeAll works until nobody waits. Who writes alone is not kept waiting.
 func (s *Store) writeAll() {
 	w := &s.writers
-	for {
+	for n := 0; ; {
+		if n > 1 {
+			time.Sleep(gathers)
+		}
 		w.mu.Lock()
-		n := min(len(w.waiting), mostTogether)
+		n = min(len(w.waiting), mostTogether)
 		if n == 0 {
 			w.busy, w.waiting = false, nil
 			w.mu.Unlock()
