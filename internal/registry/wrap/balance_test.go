@@ -66,3 +66,66 @@ func TestATrialOfASlowerPace(t *testing.T) {
 		}
 	}
 }
+
+// answering gives a throttle the answers of that long, one every so often; slow says
+// which of them takes three times as long as the others.
+func answering(throttle *Throttle, now time.Time, lasting, each time.Duration, slow func(i int) bool) time.Time {
+	for i := range int(lasting / each) {
+		now = now.Add(each)
+		took := 20 * time.Millisecond
+		if slow(i) {
+			took *= 3
+		}
+		throttle.inFlight = 4
+		throttle.answered(headManifest, now.Add(-took), now)
+	}
+	return now
+}
+
+// A slower pace is held where it helps, and after a second the old one comes back
+// where it does not. It is not raised while it is tried.
+func TestAPaceIsTriedAndTakenBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		slow    int // every so many answers, while it is tried
+		pace    float64
+		tooMuch float64
+	}{
+		"it helps":        {slow: 1000, pace: 194, tooMuch: 200},
+		"it is of no use": {slow: 10, pace: 200},
+	} {
+		throttle := NewThrottle(nil, 0, 0)
+		now := time.Now()
+		throttle.pace.slow(200, 200, now)
+		throttle.pace.hold = time.Minute
+		now = answering(throttle, now, 2100*time.Millisecond, 5*time.Millisecond, func(i int) bool { return i%10 == 5 })
+		if pace, _ := throttle.pace.perSecond(); pace != 194 {
+			t.Fatalf("%s: tried %.0f a second, want 194", name, pace)
+		}
+		throttle.pace.hold = 0
+		now = answering(throttle, now, 900*time.Millisecond, 5*time.Millisecond, func(i int) bool { return i%c.slow == 5 })
+		if pace, _ := throttle.pace.perSecond(); pace != 194 {
+			t.Errorf("%s: %.0f a second while it is tried, want 194", name, pace)
+		}
+		throttle.pace.hold = time.Minute
+		answering(throttle, now, 200*time.Millisecond, 5*time.Millisecond, func(i int) bool { return i%c.slow == 5 })
+		if pace, _ := throttle.pace.perSecond(); pace != c.pace || c.tooMuch > 0 && throttle.pace.gave != c.tooMuch {
+			t.Errorf("%s: then %.0f a second, and %.0f is too much; want %.0f, %.0f", name, pace, throttle.pace.gave, c.pace, c.tooMuch)
+		}
+	}
+}
+
+// One request after the other of which most are slow is too much, though not so
+// many that it looks like strain.
+func TestOneRequestAtATimeIsTooMuch(t *testing.T) {
+	for ofFive, want := range map[int]bool{3: true, 2: false} {
+		throttle := NewThrottle(nil, 0, 0)
+		throttle.sure = true
+		now := answering(throttle, time.Now(), time.Second, 19*time.Millisecond, func(int) bool { return false })
+		throttle.window = window{size: 1, bound: 64, gave: 1, hold: time.Minute, since: now}
+		throttle.strain.classes[headManifest].least = balanceFrom - 1
+		answering(throttle, now, 4*time.Second, 19*time.Millisecond, func(i int) bool { return i*ofFive%5 < ofFive })
+		if _, bounded := throttle.pace.perSecond(); bounded != want {
+			t.Errorf("%d of five slow: a pace %v, want %v", ofFive, bounded, want)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package wrap
 
 import (
-	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -113,9 +112,7 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 			}
 		}
 		if !late && t.strain.calm() {
-			if rate := t.window.grow(now, t.strain.could()); rate > 0 {
-				t.slow(rate, paceTurned*rate, now)
-			}
+			t.window.grow(now, t.strain.could())
 		}
 	case limit*room > pastBound*t.window.bound:
 		t.free()
@@ -196,10 +193,7 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	// rate, so one such sign halves the pace at most.
 	cut := paceCut
 	if t.series < 0 && t.strain.quick == 0 {
-		t.far = max(leastFarCut, paceFarCut*cmp.Or(t.far, 1))
-		cut = t.far
-	} else {
-		t.far = 0
+		cut = paceFarCut
 	}
 	to := max(asked/2, cut*min(rate, asked))
 	borne := t.pace.gave

@@ -53,10 +53,6 @@ const (
 	// stoodStill is how many times as often as before a smaller window is answered
 	// when it was not the registry that had too much in hand.
 	stoodStill = 2
-	// tooLittle is the part of what two requests at once are answered that one after
-	// the other must be, and tellsLittle how many answers tell.
-	tooLittle   = 0.85
-	tellsLittle = 256
 	// whole keeps what is computed from making two places of one.
 	whole = 0.01
 )
@@ -113,21 +109,17 @@ func (w *window) shrink(to, rate float64, took time.Duration, now time.Time) {
 }
 
 // grow makes a step when the size was kept for long enough to be seen at work,
-// and used up. It does not where one request after the other is clearly too little
-// and two at once were too much: then coarse is how many are answered a second when
-// there are two, and a pace is finer; else it is 0.
-func (w *window) grow(now time.Time, latency time.Duration) (coarse float64) {
+// and used up.
+func (w *window) grow(now time.Time, latency time.Duration) {
 	hold, kept := w.hold, now.Sub(w.since)
 	if w.size < sameAtLeast*w.gave {
 		hold = leastHold
 	}
 	if w.probing || w.size >= w.bound || kept < max(hold, leastHold+4*latency) || w.answers < enough || 2*w.used < w.answers {
-		return 0
+		return
 	}
 	before := w.size
 	switch rate := float64(w.answers) / kept.Seconds(); {
-	case w.places() == 1 && w.gave <= 2 && w.answers >= tellsLittle && rate < tooLittle*w.bore:
-		return w.bore
 	case w.size < w.gave && w.hold == leastHold && rate > stoodStill*w.bore:
 		w.size = w.gave
 	case w.size < w.gave:
@@ -138,7 +130,6 @@ func (w *window) grow(now time.Time, latency time.Duration) (coarse float64) {
 	}
 	w.size, w.crowded = min(w.size, w.bound), crowding{}
 	w.step(before, now)
-	return 0
 }
 
 // step begins to count for a size that came after before, or down to which the
