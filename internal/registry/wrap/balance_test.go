@@ -70,6 +70,10 @@ func TestATrialOfASlowerPace(t *testing.T) {
 // answering gives a throttle the answers of that long, one every so often; slow says
 // which of them takes three times as long as the others.
 func answering(throttle *Throttle, now time.Time, lasting, each time.Duration, slow func(i int) bool) time.Time {
+	return answeringTo(headManifest, throttle, now, lasting, each, slow)
+}
+
+func answeringTo(kind class, throttle *Throttle, now time.Time, lasting, each time.Duration, slow func(i int) bool) time.Time {
 	for i := range int(lasting / each) {
 		now = now.Add(each)
 		took := 20 * time.Millisecond
@@ -77,7 +81,7 @@ func answering(throttle *Throttle, now time.Time, lasting, each time.Duration, s
 			took *= 3
 		}
 		throttle.inFlight = 4
-		throttle.answered(headManifest, now.Add(-took), now)
+		throttle.answered(kind, now.Add(-took), now)
 	}
 	return now
 }
@@ -111,6 +115,22 @@ func TestAPaceIsTriedAndTakenBack(t *testing.T) {
 		if pace, _ := throttle.pace.perSecond(); pace != c.pace || c.tooMuch > 0 && throttle.pace.gave != c.tooMuch {
 			t.Errorf("%s: then %.0f a second, and %.0f is too much; want %.0f, %.0f", name, pace, throttle.pace.gave, c.pace, c.tooMuch)
 		}
+	}
+}
+
+// A trial ends where nothing is asked any more whose answers can be compared, as
+// when an undo has looked at everything and begins to push.
+func TestATrialEndsWithoutComparableAnswers(t *testing.T) {
+	throttle := NewThrottle(nil, 0, 0)
+	now := time.Now()
+	throttle.pace.slow(200, 200, now)
+	now = answering(throttle, now, 2100*time.Millisecond, 5*time.Millisecond, func(i int) bool { return i%10 == 5 })
+	if throttle.balance.tried == 0 {
+		t.Fatal("no trial")
+	}
+	answeringTo(incomparable, throttle, now, 2*time.Second, 5*time.Millisecond, func(int) bool { return true })
+	if throttle.balance.tried != 0 {
+		t.Error("it goes on for ever")
 	}
 }
 

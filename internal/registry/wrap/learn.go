@@ -117,7 +117,7 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	case limit*room > pastBound*t.window.bound:
 		t.free()
 	default:
-		if known && !start.Before(t.cut) {
+		if !start.Before(t.cut) {
 			t.weigh(late && now.Sub(start) > 2*t.strain.could(), limit, now)
 		}
 		if !late && t.strain.calm() && t.balance.tried == 0 && t.pace.raise(now, t.strain.could()) {
@@ -127,7 +127,8 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	}
 }
 
-// weigh tries a slower pace where one is worth it, and ends the trial.
+// weigh tries a slower pace where one is worth it, and ends the trial. What cannot
+// be compared counts, too, so that a trial ends where nothing else is asked any more.
 func (t *Throttle) weigh(late bool, asked float64, now time.Time) {
 	rate, part := t.balance.answered(late, now)
 	if rate == 0 {
