@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -194,7 +195,10 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	// rate, so one such sign halves the pace at most.
 	cut := paceCut
 	if t.series < 0 && t.strain.quick == 0 {
-		cut = paceFarCut
+		t.far = max(leastFarCut, paceFarCut*cmp.Or(t.far, 1))
+		cut = t.far
+	} else {
+		t.far = 0
 	}
 	to := max(asked/2, cut*min(rate, asked))
 	borne := t.pace.gave

@@ -25,17 +25,18 @@ type pace struct {
 }
 
 const (
-	paceStart  = 100.0 // a second
-	paceFloor  = 0.5   // a second
-	paceCut    = 0.93  // where latency told
-	paceFarCut = 0.8   // where every answer told again after a look has shown that it is right
-	paceTurned = 0.95  // where the registry said so itself
-	paceTrial  = 0.97  // where some answers are slow all the time
-	paceRaise  = 1.03
-	paceUsed   = 0.8
-	leastHold  = 50 * time.Millisecond
-	mostHold   = 16 * time.Second
-	sameCrowd  = 250 * time.Millisecond
+	paceStart   = 100.0 // a second
+	paceFloor   = 0.5   // a second
+	paceCut     = 0.93  // where latency told
+	paceFarCut  = 0.8   // where every answer told again after a look has shown that it is right
+	leastFarCut = 0.5   // the same again and again
+	paceTurned  = 0.95  // where the registry said so itself
+	paceTrial   = 0.97  // where some answers are slow all the time
+	paceRaise   = 1.03
+	paceUsed    = 0.8
+	leastHold   = 50 * time.Millisecond
+	mostHold    = 16 * time.Second
+	sameCrowd   = 250 * time.Millisecond
 
 	// A rate outside of these, as parts of the last one that was too much,
 	// tells of something else.

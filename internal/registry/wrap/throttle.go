@@ -38,6 +38,7 @@ type Throttle struct {
 	// right. boundless: there was no bound.
 	series    float64
 	boundless bool
+	far       float64 // the part to which the pace was cut last, where every answer told; 0: it was not
 	inFlight  int
 	waiting   []chan struct{}
 	closed    time.Time // nothing starts before
