@@ -109,7 +109,7 @@ func TestAListingThatWasBegunLongAgo(t *testing.T) {
 			body := "{}"
 			if req.URL.Path == "/v2/_catalog" {
 				pages++
-				body = listing("repositories")
+				body = listing("repositories", fmt.Sprint("app", pages))
 			}
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(body)), Request: req}, nil
 		})
@@ -126,8 +126,9 @@ func TestAListingThatWasBegunLongAgo(t *testing.T) {
 				t.Fatal(err)
 			}
 			time.Sleep(c.waited)
-			if _, err := collect(r.Repositories(t.Context())); err != nil || pages != c.pages {
-				t.Errorf("after %v: %d pages, want %d; %v", c.waited, pages, c.pages, err)
+			names, err := collect(r.Repositories(t.Context()))
+			if err != nil || pages != c.pages || !slices.Equal(names, []string{fmt.Sprint("app", pages)}) {
+				t.Errorf("after %v: %q of %d pages, want those of the last of %d; %v", c.waited, names, pages, c.pages, err)
 			}
 		}
 	})

@@ -105,7 +105,7 @@ func (r *Registry) names(ctx context.Context, c call, key string) iter.Seq2[stri
 	return func(yield func(string, error) bool) {
 		b, found := r.take(c)
 		if !found {
-			b.walk, b.more = r.walk(c, key), true
+			b = begun{walk: r.walk(c, key), more: true}
 		}
 		for {
 			for _, name := range b.names {
