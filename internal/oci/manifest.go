@@ -1,11 +1,20 @@
 package oci
 
 import (
-	"encoding/json"
 	"fmt"
 	"mime"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// asRegistriesDo reads documents as the programs read them that pushed them and
+// pull them: those are mostly written with Go's first encoding/json, to which
+// "Layers" is layers and the last of two is what counts.
+var asRegistriesDo = json.JoinOptions(
+	json.MatchCaseInsensitiveNames(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true),
 )
 
 // Platform is the platform of an index entry or an image config.
@@ -73,7 +82,7 @@ type manifestDocument struct {
 	Manifests     []Descriptor      `json:"manifests"`
 	Subject       *Descriptor       `json:"subject"`
 	Annotations   map[string]string `json:"annotations"`
-	FSLayers      json.RawMessage   `json:"fsLayers"`
+	FSLayers      jsontext.Value    `json:"fsLayers"`
 }
 
 // DecodeManifest reads a manifest. contentType is what the registry served it
@@ -86,7 +95,7 @@ func DecodeManifest(contentType string, body []byte) (Manifest, error) {
 		served = parsed
 	}
 	var doc manifestDocument
-	if err := json.Unmarshal(body, &doc); err != nil {
+	if err := json.Unmarshal(body, &doc, asRegistriesDo); err != nil {
 		if KindOf(served) == KindUnknown {
 			return Manifest{MediaType: served}, nil
 		}
@@ -165,7 +174,7 @@ func DecodeConfig(body []byte) (Config, error) {
 			Labels map[string]string `json:"Labels"`
 		} `json:"config"`
 	}
-	if err := json.Unmarshal(body, &doc); err != nil {
+	if err := json.Unmarshal(body, &doc, asRegistriesDo); err != nil {
 		return Config{}, fmt.Errorf("image config: %w", err)
 	}
 	return Config{Created: ParseTime(doc.Created), Platform: doc.Platform, Labels: doc.Config.Labels}, nil

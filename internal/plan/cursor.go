@@ -90,6 +90,6 @@ func (c *cursor) read(line any, sum hash.Hash) error {
 		if sum != nil {
 			sum.Write(text)
 		}
-		return c.in.decode(text, kind, line)
+		return c.in.decode(text, line)
 	}
 }

@@ -52,14 +52,14 @@ func (o *outliner) read(in *Reader) error {
 func (o *outliner) line(in *Reader, kind string, text []byte) error {
 	switch kind {
 	case "plan":
-		return in.decode(text, kind, &o.Header)
+		return in.decode(text, &o.Header)
 	case "verdict":
 		var line struct {
 			Registry   string `json:"registry"`
 			Repository string `json:"repository"`
 			Verdict    string `json:"verdict"`
 		}
-		if err := in.decode(text, kind, &line); err != nil {
+		if err := in.decode(text, &line); err != nil {
 			return err
 		}
 		at, err := o.at(in, ofVerdicts, line.Registry, line.Repository)
@@ -69,13 +69,13 @@ func (o *outliner) line(in *Reader, kind string, text []byte) error {
 		return err
 	case "step":
 		var line Step
-		if err := in.decode(text, kind, &line); err != nil {
+		if err := in.decode(text, &line); err != nil {
 			return err
 		}
 		return o.step(in, &line, text)
 	case "blocked":
 		var line Blocked
-		if err := in.decode(text, kind, &line); err != nil {
+		if err := in.decode(text, &line); err != nil {
 			return err
 		}
 		at, err := o.at(in, ofBlocked, line.Registry, line.Repository)
@@ -85,9 +85,9 @@ func (o *outliner) line(in *Reader, kind string, text []byte) error {
 		return err
 	case "gap", "warning", "refusal":
 		o.Notices = append(o.Notices, Notice{})
-		return in.decode(text, kind, &o.Notices[len(o.Notices)-1])
+		return in.decode(text, &o.Notices[len(o.Notices)-1])
 	case "summary":
-		return in.decode(text, kind, &o.Summary)
+		return in.decode(text, &o.Summary)
 	default:
 		return nil
 	}

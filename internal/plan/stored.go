@@ -63,7 +63,7 @@ func (s *Stored) Copy(w io.Writer, verdicts Selection) (err error) {
 			return err
 		case kind == "summary":
 			summary := s.Summary
-			if err := in.decode(line, kind, &Summary{}); err != nil {
+			if err := in.decode(line, &Summary{}); err != nil {
 				return err
 			}
 			if err := out.End(&summary); err != nil {
@@ -74,7 +74,7 @@ func (s *Stored) Copy(w io.Writer, verdicts Selection) (err error) {
 			var v struct {
 				Verdict string `json:"verdict"`
 			}
-			if err := in.decode(line, kind, &v); err != nil {
+			if err := in.decode(line, &v); err != nil {
 				return err
 			}
 			if v.Verdict != policy.Remove.String() {

@@ -277,6 +277,7 @@ func TestWhatOpenRefuses(t *testing.T) {
 		"a changed digest":       {bytes.Replace(text, []byte(`"digest":"sha256:`), []byte(`"digest":"sha256:0`), 1), plan.ErrTampered},
 		"half a plan":            {text[:len(text)/2], plan.ErrTruncated},
 		"two types in one line":  {bytes.Replace(text, []byte(`{"type":"step",`), []byte(`{"type":"step","type":"blocked",`), 1), plan.ErrSyntax},
+		"two verdicts in a line": {bytes.Replace(text, []byte(`"verdict":"remove"`), []byte(`"verdict":"remove","verdict":"keep"`), 1), plan.ErrSyntax},
 	} {
 		if _, err := plan.Open(opener(test.text)); !errors.Is(err, test.want) {
 			t.Errorf("%s: error %v, want %v", name, err, test.want)
