@@ -6,8 +6,7 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/registry"
 )
@@ -119,8 +118,9 @@ func (r *repository) settleWaiting(ctx context.Context) error {
 // some registries give no more than a hundred at once.
 const namesPerLook = 100
 
-// settledTogether bounds the outcomes that are written at the same time.
-const settledTogether = 512
+// settledTogether bounds the steps that are settled at the same time: so many that
+// there are always outcomes enough for the next transaction.
+const settledTogether = 2048
 
 // settle says what became of steps that waited for a listing of the tags: those
 // whose tags are not among names have ended well. A listing that was not read,
@@ -140,10 +140,9 @@ func (r *repository) settle(ctx context.Context, waiting []*attempt, names []str
 		}
 	}
 	l.vouched = l.problem == nil && len(r.stay) > 0 && r.along.proven()
-	var group errgroup.Group
-	group.SetLimit(settledTogether)
+	settling, _ := crew.New(ctx, settledTogether)
 	for _, a := range waiting {
-		group.Go(func() error {
+		settling.Do(func() error {
 			status, why, err := a.settleBy(ctx, l)
 			if err == nil && status == unlisted {
 				return nil
@@ -152,7 +151,7 @@ func (r *repository) settle(ctx context.Context, waiting []*attempt, names []str
 			return r.ended(ctx, a.Step, status, why, err)
 		})
 	}
-	return group.Wait()
+	return settling.Wait()
 }
 
 // listing is what a listing of the tags showed to those who waited for it.

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -123,7 +122,7 @@ func (r *repository) work(ctx context.Context, open []plan.Step) error {
 func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.Step, error) {
 	var mu sync.Mutex
 	var postponed []plan.Step
-	var group errgroup.Group
+	work, _ := crew.New(ctx, 2*r.hand.most)
 	turns := newTurns(len(layer))
 	for i, s := range layer {
 		if i%recallAtOnce == 0 {
@@ -145,13 +144,13 @@ func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.
 		}
 		if r.unproven(s) {
 			if err := one(); err != nil {
-				return nil, err
+				return nil, errors.Join(err, work.Wait())
 			}
 			continue
 		}
-		group.Go(one)
+		work.Do(one)
 	}
-	if err := group.Wait(); err != nil {
+	if err := work.Wait(); err != nil {
 		return nil, err
 	}
 	return postponed, r.settleWaiting(ctx)

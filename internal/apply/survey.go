@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -155,10 +156,9 @@ func (r *repository) listTags(ctx context.Context) (names []string, err error) {
 func (r *repository) resolve(ctx context.Context, names <-chan string) (map[string]oci.Descriptor, error) {
 	tags := map[string]oci.Descriptor{}
 	var mu sync.Mutex
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.hand.most)
+	looking, ctx := crew.New(ctx, r.hand.most)
 	for name := range names {
-		group.Go(func() error {
+		looking.Do(func() error {
 			found, err := r.reader.Head(ctx, r.name, name)
 			if errors.Is(err, registry.ErrNotFound) {
 				return nil
@@ -175,7 +175,7 @@ func (r *repository) resolve(ctx context.Context, names <-chan string) (map[stri
 			return nil
 		})
 	}
-	return tags, group.Wait()
+	return tags, looking.Wait()
 }
 
 // readLists reads what the indexes behind tags list, at any depth, side by side.
@@ -211,12 +211,7 @@ func (r *repository) readLists(ctx context.Context, stay map[string]oci.Descript
 // each runs f, which only looks, for 0 to n-1, as many at once as requests may
 // be in flight.
 func (r *repository) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(r.hand.most)
-	for i := range n {
-		group.Go(func() error { return f(ctx, i) })
-	}
-	return group.Wait()
+	return crew.Each(ctx, r.hand.most, n, f)
 }
 
 // staying are the tags that no step takes away as they are now: also those

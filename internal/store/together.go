@@ -11,8 +11,9 @@ const (
 	// mostTogether bounds the writes of one transaction, so that the first of them
 	// does not wait long for the last.
 	mostTogether = 512
-	// gathers is how long a transaction is put off for more to come, where the one
-	// before it had more than one write: a commit costs as much for one as for many.
+	// gathers is how long a transaction is put off for more to come, where fewer
+	// writes wait than the one before it had: a commit costs as much for one as for
+	// many.
 	gathers = time.Millisecond
 )
 
@@ -58,7 +59,7 @@ func (s *Store) together(write func(shared) error) error {
 func (s *Store) writeAll() {
 	w := &s.writers
 	for n := 0; ; {
-		if n > 1 {
+		if n > 1 && s.writesWaiting() < n {
 			time.Sleep(gathers)
 		}
 		w.mu.Lock()
@@ -73,6 +74,12 @@ func (s *Store) writeAll() {
 		w.mu.Unlock()
 		s.writeSome(some)
 	}
+}
+
+func (s *Store) writesWaiting() int {
+	s.writers.mu.Lock()
+	defer s.writers.mu.Unlock()
+	return len(s.writers.waiting)
 }
 
 // writeSome makes one transaction of all, or one of each where that fails: one

@@ -1,13 +1,13 @@
 package undo
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
+	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 )
@@ -54,13 +54,5 @@ func (r *restoration) ahead(ctx context.Context) error {
 }
 
 func (r *restoration) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(registry.MostInFlight)
-	if r.Concurrency > 0 {
-		group.SetLimit(r.Concurrency)
-	}
-	for i := range n {
-		group.Go(func() error { return f(ctx, i) })
-	}
-	return group.Wait()
+	return crew.Each(ctx, cmp.Or(max(0, r.Concurrency), registry.MostInFlight), n, f)
 }
