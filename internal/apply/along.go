@@ -140,7 +140,9 @@ func (r *repository) settle(ctx context.Context, waiting []*attempt, names []str
 		}
 	}
 	l.vouched = l.problem == nil && len(r.stay) > 0 && r.along.proven()
-	settling, _ := crew.New(ctx, settledTogether)
+	all := crew.New(settledTogether)
+	defer all.Close()
+	settling, _ := all.Group(ctx) // what is settled is told, whatever becomes of the others
 	for _, a := range waiting {
 		settling.Do(func() error {
 			status, why, err := a.settleBy(ctx, l)

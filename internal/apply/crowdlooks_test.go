@@ -246,3 +246,40 @@ func TestStepsFollowThePaceOfTheRegistry(t *testing.T) {
 		t.Errorf("%d deletions at once", most.Load())
 	}
 }
+
+// Repositories are looked at side by side, and together no more is looked at than
+// one of them may: a goroutine for every tag of every repository would take more
+// memory than all that is known about them.
+func TestRepositoriesShareTheLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const most = 8
+		w := world.New(world.DefaultNow)
+		remove := applytest.Remove{}
+		for n := range most {
+			name := fmt.Sprintf("app-%d", n)
+			repo := w.Repository(name)
+			for i := range 2 * most {
+				tag := fmt.Sprintf("t-%02d", i)
+				repo.Tag(tag, repo.Image(world.Image{}))
+				if i%2 == 0 {
+					remove[name] = append(remove[name], tag)
+				}
+			}
+		}
+		r := newRig(t, w, remove, memory.Options{})
+		r.concurrency = most
+		var now, highest atomic.Int64
+		r.registry.Before(func(c call.Call) {
+			if c.Op == call.Head {
+				now.Add(1)
+				time.Sleep(time.Millisecond)
+				highest.Store(max(highest.Load(), now.Load()))
+				now.Add(-1)
+			}
+		})
+		allDone(t, r.apply(t))
+		if n := highest.Load(); n < most || n > most+2*most { // and those of the steps
+			t.Errorf("%d looks at once", n)
+		}
+	})
+}

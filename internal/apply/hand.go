@@ -1,8 +1,13 @@
 package apply
 
 import (
+	"cmp"
 	"context"
 	"sync"
+
+	"github.com/regkeep/regkeep/internal/crew"
+	"github.com/regkeep/regkeep/internal/plan"
+	"github.com/regkeep/regkeep/internal/registry"
 )
 
 // hand is how many steps of one registry are under way. It follows what the
@@ -12,10 +17,43 @@ import (
 type hand struct {
 	most   int        // requests in flight at most; 1: one step after the other
 	places func() int // requests that the registry takes at once now; nil: most
+	looks  *crew.Crew // what only looks, of all repositories together
+	steps  *crew.Crew
 
 	mu      sync.Mutex
 	taken   int
 	waiting []chan struct{}
+}
+
+const (
+	// mostComponents bounds the deletions of components at once: each is a
+	// transaction in the database of a Nexus.
+	mostComponents = 4
+	// looksPerStep is how many looks may be under way for each step, where few steps
+	// are: reading costs a registry less than deleting.
+	looksPerStep = 4
+)
+
+// hands says how much may be under way on each registry.
+func hands(req *Request, header *plan.Header) map[string]*hand {
+	all := map[string]*hand{}
+	for _, info := range header.Registries {
+		given := req.Registries[info.Name]
+		most := cmp.Or(given.Concurrency, registry.MostInFlight)
+		h := &hand{most: most, places: given.Places}
+		if info.Capabilities.ComponentDelete == registry.SupportYes {
+			h.most = min(h.most, mostComponents)
+		}
+		h.looks, h.steps = crew.New(min(most, looksPerStep*h.most)), crew.New(2*h.most)
+		all[info.Name] = h
+	}
+	return all
+}
+
+// close lets go who worked.
+func (h *hand) close() {
+	h.looks.Close()
+	h.steps.Close()
 }
 
 func (h *hand) limit() int {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
@@ -122,7 +121,7 @@ func (r *repository) work(ctx context.Context, open []plan.Step) error {
 func (r *repository) sideBySide(ctx context.Context, layer []plan.Step) ([]plan.Step, error) {
 	var mu sync.Mutex
 	var postponed []plan.Step
-	work, _ := crew.New(ctx, 2*r.hand.most)
+	work, _ := r.hand.steps.Group(ctx)
 	turns := newTurns(len(layer))
 	for i, s := range layer {
 		if i%recallAtOnce == 0 {

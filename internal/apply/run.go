@@ -16,17 +16,11 @@ import (
 	"github.com/regkeep/regkeep/internal/event"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/plan"
-	"github.com/regkeep/regkeep/internal/registry"
 )
 
-const (
-	// mostComponents bounds the deletions of components at once: each is a
-	// transaction in the database of a Nexus.
-	mostComponents = 4
-	// mostSteps bounds the steps of the repositories that are worked on at once,
-	// so that memory follows the largest repository; a larger one goes alone.
-	mostSteps = 1 << 15
-)
+// mostSteps bounds the steps of the repositories that are worked on at once,
+// so that memory follows the largest repository; a larger one goes alone.
+const mostSteps = 1 << 15
 
 // executor is one run.
 type executor struct {
@@ -61,6 +55,11 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	e := &executor{Request: &req, counts: map[journal.Status]int{}, touched: map[[2]string]bool{}}
 	e.header, e.summary = req.Plan.Whole()
 	e.hands = hands(&req, &e.header)
+	defer func() {
+		for _, h := range e.hands {
+			h.close()
+		}
+	}()
 	for _, key := range lockKeys(&e.header) {
 		release, err := req.Locks.Lock(key)
 		if err != nil {
@@ -134,20 +133,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	}
-}
-
-// hands says how much may be under way on each registry.
-func hands(req *Request, header *plan.Header) map[string]*hand {
-	all := map[string]*hand{}
-	for _, info := range header.Registries {
-		given := req.Registries[info.Name]
-		h := &hand{most: cmp.Or(given.Concurrency, registry.MostInFlight), places: given.Places}
-		if info.Capabilities.ComponentDelete == registry.SupportYes {
-			h.most = min(h.most, mostComponents)
-		}
-		all[info.Name] = h
-	}
-	return all
 }
 
 // begin starts a run, or goes on with the one to be resumed.

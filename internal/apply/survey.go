@@ -12,7 +12,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/regkeep/regkeep/internal/crew"
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
@@ -156,7 +155,7 @@ func (r *repository) listTags(ctx context.Context) (names []string, err error) {
 func (r *repository) resolve(ctx context.Context, names <-chan string) (map[string]oci.Descriptor, error) {
 	tags := map[string]oci.Descriptor{}
 	var mu sync.Mutex
-	looking, ctx := crew.New(ctx, r.hand.most)
+	looking, ctx := r.hand.looks.Group(ctx)
 	for name := range names {
 		looking.Do(func() error {
 			found, err := r.reader.Head(ctx, r.name, name)
@@ -208,10 +207,9 @@ func (r *repository) readLists(ctx context.Context, stay map[string]oci.Descript
 	})
 }
 
-// each runs f, which only looks, for 0 to n-1, as many at once as requests may
-// be in flight.
+// each runs f, which only looks, for 0 to n-1, side by side.
 func (r *repository) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	return crew.Each(ctx, r.hand.most, n, f)
+	return r.hand.looks.Each(ctx, n, f)
 }
 
 // staying are the tags that no step takes away as they are now: also those

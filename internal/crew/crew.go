@@ -1,9 +1,9 @@
 // Package crew does many small jobs with few goroutines, one job after the other
-// on each: a goroutine of its own for every tag of a large repository would spend
-// more time on growing its stack than on some of the jobs.
+// on each: a goroutine of its own for every tag of every repository would take
+// more memory and time for its stack than some of the jobs do.
 //
-// It promises what errgroup does: the first error is told and ends the context,
-// and Wait returns when every job has.
+// It promises of the jobs of one group what errgroup does: the first error is told
+// and ends their context, and Wait returns when all of them have.
 package crew
 
 import (
@@ -13,66 +13,83 @@ import (
 
 // Crew is goroutines that do jobs, started as they are needed.
 type Crew struct {
-	most    int
-	working int
-	jobs    chan func() error // to whoever has none
-	done    sync.WaitGroup
-	cancel  context.CancelCauseFunc
-	failed  sync.Once
-	err     error
+	jobs   chan func() // to whoever has none
+	places chan struct{}
+	done   sync.WaitGroup
 }
 
-// New makes a crew that does at most so many jobs at once. The context that it
-// returns ends with the first error and with Wait.
-func New(ctx context.Context, most int) (*Crew, context.Context) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	return &Crew{most: most, jobs: make(chan func() error), cancel: cancel}, ctx
+// New makes a crew that does at most so many jobs at once.
+func New(most int) *Crew {
+	return &Crew{jobs: make(chan func()), places: make(chan struct{}, most)}
 }
 
-// Do has somebody do a job, and waits until somebody can. It is called by one
-// goroutine, and not after Wait.
-func (c *Crew) Do(job func() error) {
+// Close lets the crew go when every group has been waited for.
+func (c *Crew) Close() {
+	close(c.jobs)
+	c.done.Wait()
+}
+
+func (c *Crew) do(job func()) {
 	select {
 	case c.jobs <- job:
 		return
 	default:
 	}
-	if c.working == c.most {
-		c.jobs <- job
-		return
+	select {
+	case c.jobs <- job:
+	case c.places <- struct{}{}:
+		c.done.Go(func() {
+			job()
+			for job := range c.jobs {
+				job()
+			}
+		})
 	}
-	c.working++
-	c.done.Go(func() {
-		c.finish(job())
-		for job := range c.jobs {
-			c.finish(job())
+}
+
+// Group is jobs that belong together. They must not wait for jobs of the same
+// crew that have not begun.
+type Group struct {
+	crew   *Crew
+	cancel context.CancelCauseFunc
+	open   sync.WaitGroup
+	failed sync.Once
+	err    error
+}
+
+// Group begins one. The context that it returns ends with the first error and
+// with Wait.
+func (c *Crew) Group(ctx context.Context) (*Group, context.Context) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return &Group{crew: c, cancel: cancel}, ctx
+}
+
+// Do has somebody do a job, and waits until somebody can.
+func (g *Group) Do(job func() error) {
+	g.open.Add(1)
+	g.crew.do(func() {
+		defer g.open.Done()
+		if err := job(); err != nil {
+			g.failed.Do(func() {
+				g.err = err
+				g.cancel(err)
+			})
 		}
 	})
 }
 
-func (c *Crew) finish(err error) {
-	if err == nil {
-		return
-	}
-	c.failed.Do(func() {
-		c.err = err
-		c.cancel(err)
-	})
-}
-
 // Wait waits until every job is done and returns the first error.
-func (c *Crew) Wait() error {
-	close(c.jobs)
-	c.done.Wait()
-	c.cancel(c.err)
-	return c.err
+func (g *Group) Wait() error {
+	g.open.Wait()
+	g.cancel(g.err)
+	return g.err
 }
 
-// Each has f called with 0 to n-1, at most so many at once.
-func Each(ctx context.Context, most, n int, f func(ctx context.Context, i int) error) error {
-	c, ctx := New(ctx, most)
+// Each has the crew call f with 0 to n-1.
+func (c *Crew) Each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
+	g, ctx := c.Group(ctx)
 	for i := range n {
-		c.Do(func() error { return f(ctx, i) })
+		g.Do(func() error { return f(ctx, i) })
 	}
-	return c.Wait()
+	return g.Wait()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,56 +12,72 @@ import (
 	"github.com/regkeep/regkeep/internal/crew"
 )
 
+// Groups share a crew: every job of each is done, and no more at once than the
+// crew may do.
 func TestEveryJobIsDoneByFew(t *testing.T) {
-	const most, jobs = 4, 1000
-	c, ctx := crew.New(t.Context(), most)
-	var done, now, highest atomic.Int64
-	for range jobs {
-		c.Do(func() error {
-			for n, h := now.Add(1), highest.Load(); n > h && !highest.CompareAndSwap(h, n); h = highest.Load() {
+	const most, groups, jobs = 4, 5, 200
+	c := crew.New(most)
+	var now, highest atomic.Int64
+	var waiting sync.WaitGroup
+	for range groups {
+		waiting.Go(func() {
+			var done atomic.Int64
+			err := c.Each(t.Context(), jobs, func(context.Context, int) error {
+				for n, h := now.Add(1), highest.Load(); n > h && !highest.CompareAndSwap(h, n); h = highest.Load() {
+				}
+				runtime.Gosched()
+				now.Add(-1)
+				done.Add(1)
+				return nil
+			})
+			if err != nil || done.Load() != jobs {
+				t.Errorf("%d of %d jobs, %v", done.Load(), jobs, err)
 			}
-			runtime.Gosched()
-			now.Add(-1)
-			done.Add(1)
-			return nil
 		})
 	}
-	if err := c.Wait(); err != nil || done.Load() != jobs || highest.Load() > most {
-		t.Errorf("%d of %d jobs, %d at once, %v", done.Load(), jobs, highest.Load(), err)
-	}
-	if ctx.Err() == nil {
-		t.Error("the context outlives the crew")
+	waiting.Wait()
+	c.Close()
+	if highest.Load() > most {
+		t.Errorf("%d at once", highest.Load())
 	}
 }
 
-// Jobs that need each other meet: as many as may be are at work at once.
+// As many jobs as may be are at work at once: those that need each other meet.
 func TestJobsRunSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := crew.New(t.Context(), 3)
+		c := crew.New(3)
+		defer c.Close()
+		g, ctx := c.Group(t.Context())
 		meet := make(chan struct{})
-		c.Do(func() error { <-meet; return nil })
-		c.Do(func() error { <-meet; return nil })
-		c.Do(func() error { meet <- struct{}{}; meet <- struct{}{}; return nil })
-		if err := c.Wait(); err != nil {
-			t.Error(err)
+		g.Do(func() error { <-meet; return nil })
+		g.Do(func() error { <-meet; return nil })
+		g.Do(func() error { meet <- struct{}{}; meet <- struct{}{}; return nil })
+		if err := g.Wait(); err != nil || ctx.Err() == nil {
+			t.Errorf("%v; the context says %v", err, ctx.Err())
 		}
 	})
 }
 
-func TestTheFirstErrorEndsTheContext(t *testing.T) {
+func TestTheFirstErrorEndsTheContextOfItsGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		c := crew.New(2)
+		defer c.Close()
 		first, second := errors.New("first"), errors.New("second")
-		c, ctx := crew.New(t.Context(), 2)
-		c.Do(func() error { return first })
+		g, ctx := c.Group(t.Context())
+		other, untouched := c.Group(t.Context())
+		g.Do(func() error { return first })
 		synctest.Wait()
-		if context.Cause(ctx) != first {
-			t.Errorf("cause %v", context.Cause(ctx))
+		if context.Cause(ctx) != first || untouched.Err() != nil {
+			t.Errorf("cause %v; the other group's context says %v", context.Cause(ctx), untouched.Err())
 		}
 		after := false
-		c.Do(func() error { return second })
-		c.Do(func() error { after = true; return nil }) // as errgroup does: it sees the context
-		if err := c.Wait(); err != first || !after {
+		g.Do(func() error { return second })
+		g.Do(func() error { after = true; return nil }) // as errgroup does: it sees the context
+		if err := g.Wait(); err != first || !after {
 			t.Errorf("%v, %v", err, after)
+		}
+		if err := other.Wait(); err != nil {
+			t.Errorf("the other group: %v", err)
 		}
 	})
 }
@@ -68,15 +85,17 @@ func TestTheFirstErrorEndsTheContext(t *testing.T) {
 // Who has nothing to do is given the next job.
 func TestTheSameGoroutineDoesMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _ := crew.New(t.Context(), 100)
+		c := crew.New(100)
+		defer c.Close()
+		g, _ := c.Group(t.Context())
 		before := runtime.NumGoroutine()
 		for range 50 {
-			c.Do(func() error { return nil })
+			g.Do(func() error { return nil })
 			synctest.Wait()
 		}
 		if more := runtime.NumGoroutine() - before; more != 1 {
 			t.Errorf("%d goroutines for one job at a time", more)
 		}
-		_ = c.Wait()
+		_ = g.Wait()
 	})
 }

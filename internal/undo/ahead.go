@@ -54,5 +54,7 @@ func (r *restoration) ahead(ctx context.Context) error {
 }
 
 func (r *restoration) each(ctx context.Context, n int, f func(ctx context.Context, i int) error) error {
-	return crew.Each(ctx, cmp.Or(max(0, r.Concurrency), registry.MostInFlight), n, f)
+	all := crew.New(cmp.Or(max(0, r.Concurrency), registry.MostInFlight))
+	defer all.Close()
+	return all.Each(ctx, n, f)
 }
