@@ -97,6 +97,11 @@ func TestInterruptAtEveryRequest(t *testing.T) {
 				t.Errorf("request %d: step %d is %s (%s)", at, o.Seq, o.Status, o.Error)
 			}
 		}
+		for _, v := range result.Verifications {
+			if !v.OK {
+				t.Errorf("request %d: %s:%s: %s", at, v.Repository, v.Tag, v.Error)
+			}
+		}
 		for _, run := range r.state.Runs() {
 			if run.Status != journal.Interrupted {
 				t.Errorf("request %d: the run is %s", at, run.Status)

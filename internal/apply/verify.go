@@ -140,56 +140,63 @@ func (r *repository) referrers(ctx context.Context, subject oci.Digest) ([]oci.D
 	return attached, nil
 }
 
-// verifiedAtOnce is how many repositories are verified side by side.
-const verifiedAtOnce = 16
+// verifiedAhead is how many repositories are verified while the first of them is
+// waited for.
+const verifiedAhead = 16
 
 // verify looks at everything that had to stay in every repository that the run
 // touched, and tells what it saw in the order of the plan's repositories and by
 // tag.
 func (e *executor) verify(ctx context.Context, tell func(Verification)) error {
-	var some []*repository
-	for repo, err := range e.Plan.Repositories() {
-		if err != nil {
-			return fmt.Errorf("plan %s cannot be read again, so what stays was not looked at: %w", e.header.ID, err)
-		}
-		if !e.touched[[2]string{repo.Registry, repo.Repository}] {
-			continue
-		}
-		if some = append(some, newRepository(e, repo)); len(some) == verifiedAtOnce {
-			if err := e.verifySome(ctx, some, tell); err != nil {
-				return err
+	group, ctx := errgroup.WithContext(ctx)
+	order := make(chan chan []Verification, verifiedAhead)
+	group.Go(func() error {
+		for seen := range order {
+			select {
+			case some := <-seen:
+				for _, v := range some {
+					tell(v)
+				}
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			some = nil
 		}
-	}
-	return e.verifySome(ctx, some, tell)
+		return nil
+	})
+	group.Go(func() error {
+		defer close(order)
+		for repo, err := range e.Plan.Repositories() {
+			if err != nil {
+				return fmt.Errorf("plan %s cannot be read again, so what stays was not looked at: %w", e.header.ID, err)
+			}
+			if !e.touched[[2]string{repo.Registry, repo.Repository}] {
+				continue
+			}
+			seen := make(chan []Verification, 1)
+			select {
+			case order <- seen:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			r := newRepository(e, repo)
+			group.Go(func() error {
+				some, err := r.verify(ctx)
+				if err == nil { // otherwise it says nothing
+					seen <- some
+				}
+				return err
+			})
+		}
+		return nil
+	})
+	return group.Wait()
 }
 
-func (e *executor) verifySome(ctx context.Context, some []*repository, tell func(Verification)) error {
-	seen := make([][]Verification, len(some))
-	group, ctx := errgroup.WithContext(ctx)
-	for i, r := range some {
-		if i == 0 {
-			group.SetLimit(r.hand.most)
-		}
-		group.Go(func() (err error) {
-			if e.header.Kind == "remove" {
-				seen[i], err = r.verifyKept(ctx)
-			} else {
-				seen[i], err = r.verifyRestored(ctx)
-			}
-			return err
-		})
+func (r *repository) verify(ctx context.Context) ([]Verification, error) {
+	if r.header.Kind == "remove" {
+		return r.verifyKept(ctx)
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	for _, verifications := range seen {
-		for _, v := range verifications {
-			tell(v)
-		}
-	}
-	return nil
+	return r.verifyRestored(ctx)
 }
 
 func (r *repository) verifyKept(ctx context.Context) ([]Verification, error) {
