@@ -250,6 +250,7 @@ func (a *App) scanner(opened *opened, chosen selection, at time.Time) (*inventor
 	a.opening.Unlock()
 	return inventory.NewScanner(wrap.NewCache(opened.reader, cache), opened.info, inventory.Options{
 		Recall:       recaller(state, cache, opened.info.Name),
+		AtHand:       cache.shelf.ready,
 		Match:        chosen.matches(),
 		Repositories: chosen.repositories(),
 		Workers:      a.opts.Connection.Concurrency,

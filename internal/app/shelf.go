@@ -27,6 +27,7 @@ type armful struct {
 	digests []oci.Digest
 	next    *armful
 	fetched sync.Once
+	ready   bool // it was read
 	taken   bool // something of it was asked for
 	found   map[oci.Digest]oci.RawManifest
 	bytes   int
@@ -90,6 +91,20 @@ func (s *shelf) take(digest oci.Digest) (oci.RawManifest, bool) {
 	s.fetch(a)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.from(a, digest)
+}
+
+// ready is take for who does not want to wait.
+func (s *shelf) ready(digest oci.Digest) (oci.RawManifest, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a := s.of[digest]; a != nil && a.ready {
+		return s.from(a, digest)
+	}
+	return oci.RawManifest{}, false
+}
+
+func (s *shelf) from(a *armful, digest oci.Digest) (oci.RawManifest, bool) {
 	if next := a.next; !a.taken && next != nil {
 		s.reading.Go(func() { s.fetch(next) })
 	}
@@ -113,6 +128,7 @@ func (s *shelf) fetch(a *armful) {
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		a.ready = true
 		for digest := range a.found {
 			s.of[digest] = a
 		}

@@ -174,3 +174,30 @@ func TestTheShelfIsBounded(t *testing.T) {
 		t.Errorf("%d digests are remembered", len(s.of))
 	}
 }
+
+// Who does not want to wait is given what was read, and nothing else.
+func TestWhatLiesReadyIsGivenAtOnce(t *testing.T) {
+	l, manifests, configs := images(3, 0)
+	reading := make(chan struct{})
+	s := newShelf(func(digests []oci.Digest) map[oci.Digest]oci.RawManifest {
+		<-reading
+		return l.read(digests)
+	})
+	s.ahead(&row{}, manifests)
+	if _, found := s.ready(manifests[0]); found {
+		t.Error("something is ready before it was read")
+	}
+	close(reading)
+	s.wait()
+	for _, digest := range slices.Concat(manifests, configs) {
+		if raw, found := s.ready(digest); !found || digest.Verify(raw.Body) != nil {
+			t.Errorf("%s is not ready", digest)
+		}
+	}
+	if _, found := s.ready(oci.FromBytes(nil)); found {
+		t.Error("what nobody announced is ready")
+	}
+	if len(s.of) > 0 {
+		t.Error("what was taken is held")
+	}
+}

@@ -81,6 +81,24 @@ func (s *Scanner) answer(ctx context.Context, repository, tag string, q ask) ans
 	return a
 }
 
+// ready answers what lies at hand. There is nobody to wait for, so no worker is
+// troubled with it.
+func (s *Scanner) ready(q ask) (answer, bool) {
+	isManifest := q.op == askManifest && !q.look
+	if s.opts.AtHand == nil || !isManifest && q.op != askConfig {
+		return answer{}, false
+	}
+	raw, found := s.opts.AtHand(q.digest)
+	if !found || isManifest != (raw.MediaType != "") {
+		return answer{}, false
+	}
+	if isManifest {
+		return answer{ask: q, manifest: raw}, true
+	}
+	config, err := oci.DecodeConfig(raw.Body)
+	return answer{ask: q, config: config, err: malformed(err)}, true
+}
+
 // mostConfig bounds an image config; the largest seen in the wild are below
 // one MiB.
 const mostConfig = 8 << 20
@@ -102,9 +120,16 @@ func (s *Scanner) config(ctx context.Context, repository string, digest oci.Dige
 	}
 	config, err := oci.DecodeConfig(body)
 	if err != nil {
-		return oci.Config{}, fmt.Errorf("config %s of %s: %w: %w", digest, repository, registry.ErrMalformed, err)
+		return oci.Config{}, fmt.Errorf("config %s of %s: %w", digest, repository, malformed(err))
 	}
 	return config, nil
+}
+
+func malformed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", registry.ErrMalformed, err)
 }
 
 // decode takes a manifest apart. What is not understood has a Problem and

@@ -87,6 +87,11 @@ func (r *reading) ask(ctx context.Context, parts <-chan part) (*whole, error) {
 		var job func()
 		next, ok := r.next()
 		if ok {
+			if a, ready := r.s.ready(next); ready {
+				r.pop(next)
+				r.take(a)
+				continue
+			}
 			tag := ""
 			if next.op == askTag || next.op == askHead {
 				tag = r.repo.Tags[next.tag].Name

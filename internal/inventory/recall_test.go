@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/regkeep/regkeep/internal/inventory"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
@@ -113,5 +114,73 @@ func TestACacheHidesNoOrphans(t *testing.T) {
 	delete(app.Manifests, subject.Digest)
 	if m := scan().Manifests[subject.Digest]; m == nil || !m.Missing {
 		t.Errorf("a deleted subject is %+v", m)
+	}
+}
+
+// What lies ready is asked of nobody and tells the same; a config that cannot be
+// read is as unknown as one that was fetched.
+func TestWhatLiesReadyIsNotAskedFor(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	app := w.Repository("app")
+	for i, name := range []string{"a", "b", "c"} {
+		app.Tag(name, app.Image(world.Image{Created: days(i)}))
+	}
+	r := memory.Load(w, memory.Options{})
+	scan := func(options inventory.Options) *inventory.Repository {
+		s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), options)
+		r.Forget()
+		return only(t, s, configs)
+	}
+	fetched := scan(inventory.Options{})
+	broken := fetched.Tags[2].Digest
+	options := inventory.Options{
+		Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+			return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
+		},
+		AtHand: func(digest oci.Digest) (oci.RawManifest, bool) {
+			if digest == fetched.Manifests[broken].Config.Digest {
+				return oci.RawManifest{Digest: digest, Body: []byte(`{"created":`)}, true
+			}
+			if m := w.Repositories["app"].Manifests[digest]; m != nil {
+				return oci.RawManifest{MediaType: m.MediaType, Digest: digest, Body: m.Body}, true
+			}
+			return oci.RawManifest{Digest: digest, Body: w.Blobs[digest]}, true
+		},
+	}
+	recalled := scan(options)
+	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Head: 3})
+	for digest, m := range recalled.Manifests {
+		switch {
+		case digest == broken && m.ConfigProblem == "":
+			t.Error("a broken config has no problem")
+		case digest != broken && (!m.Read || m.Created.IsZero() || !m.Created.Equal(fetched.Manifests[digest].Created) || m.Bytes != fetched.Manifests[digest].Bytes):
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+// A manifest that has no type is none, nor is a config that has one.
+func TestWhatLiesReadyIsWhatWasAskedFor(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	app := w.Repository("app")
+	app.Tag("a", app.Image(world.Image{Created: days(1)}))
+	r := memory.Load(w, memory.Options{})
+	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{
+		Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+			return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
+		},
+		AtHand: func(digest oci.Digest) (oci.RawManifest, bool) {
+			mediaType := "application/json"
+			if app.Manifests[digest] != nil {
+				mediaType = ""
+			}
+			return oci.RawManifest{MediaType: mediaType, Digest: digest, Body: []byte(`{}`)}, true
+		},
+	})
+	r.Forget()
+	repo := only(t, s, configs)
+	want(t, r, map[call.Op]int{call.Repositories: 1, call.Tags: 1, call.Head: 1, call.Manifest: 1, call.Blob: 1})
+	if m := repo.Manifests[repo.Tags[0].Digest]; m == nil || m.Created.IsZero() {
+		t.Errorf("%+v", m)
 	}
 }

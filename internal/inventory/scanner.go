@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/regkeep/regkeep/internal/event"
+	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
 )
 
@@ -42,6 +43,10 @@ type Options struct {
 	// nil. It is set where the reader answers from a cache, which does not know
 	// what is there by now; may be nil.
 	Recall func(ctx context.Context, repository string) func(tags []Tag) []bool
+	// AtHand gives a manifest or an image config that Recall has looked up, if it
+	// lies ready by now: its bytes are those of its digest. What it does not give is
+	// asked of the reader. A config has no media type. May be nil.
+	AtHand func(oci.Digest) (oci.RawManifest, bool)
 }
 
 // FirstSeen remembers when regkeep first saw a tag on a digest.

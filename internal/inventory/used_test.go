@@ -76,6 +76,22 @@ func TestADigestInUseThatIsGoneIsNoGap(t *testing.T) {
 	}
 }
 
+// That somebody remembers a manifest does not say that it is there.
+func TestADigestInUseIsLookedForWhateverLiesReady(t *testing.T) {
+	r := newRelease()
+	gone := r.w.Missing().RawManifest
+	options := inventory.Options{
+		Recall: func(context.Context, string) func([]inventory.Tag) []bool {
+			return func([]inventory.Tag) []bool { return nil }
+		},
+		AtHand: func(digest oci.Digest) (oci.RawManifest, bool) { return gone, digest == gone.Digest },
+	}
+	repo := only(t, scanner(t, memory.Load(r.w, memory.Options{}), options), using(nil, gone.Digest))
+	if m := repo.Manifests[gone.Digest]; m == nil || !m.Missing || len(repo.Gaps) > 0 {
+		t.Errorf("%+v, gaps %v", m, repo.Gaps)
+	}
+}
+
 func TestWhatIsInUseAndCannotBeReadIsAGap(t *testing.T) {
 	for _, f := range []fault.Fault{
 		{Op: call.Manifest, Nth: 2},
