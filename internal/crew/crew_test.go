@@ -81,21 +81,3 @@ func TestTheFirstErrorEndsTheContextOfItsGroup(t *testing.T) {
 		}
 	})
 }
-
-// Who has nothing to do is given the next job.
-func TestTheSameGoroutineDoesMany(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := crew.New(100)
-		defer c.Close()
-		g, _ := c.Group(t.Context())
-		before := runtime.NumGoroutine()
-		for range 50 {
-			g.Do(func() error { return nil })
-			synctest.Wait()
-		}
-		if more := runtime.NumGoroutine() - before; more != 1 {
-			t.Errorf("%d goroutines for one job at a time", more)
-		}
-		_ = g.Wait()
-	})
-}
