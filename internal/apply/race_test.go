@@ -242,6 +242,27 @@ func TestAnUntaggedManifestStaysUnderAFailedListing(t *testing.T) {
 	r.check(t, "after", false)
 }
 
+// A listing that has begun and then says that there is nothing has broken off, and
+// is no repository without tags: there, an image could go that a tag still names.
+func TestAListingThatEndsWithNotFoundRefusesItsRepository(t *testing.T) {
+	w := world.New(world.DefaultNow)
+	repo := w.Repository("app")
+	repo.Tag("b", repo.Image(world.Image{}))
+	doomed := repo.Image(world.Image{})
+	repo.Tag("old", doomed)
+	repo.Tag("a", doomed) // promoted since
+	r := newRig(t, w, nil, memory.Options{})
+	r.plan.Steps = []plan.Step{{Seq: 1, Registry: r.info.Name, Repository: "app", Action: plan.DeleteManifest, Digest: doomed.Digest, Takes: []string{"old"}, Why: "root"}}
+	req := r.request()
+	r.faulty(&req, fault.Fault{Op: call.Tags, Kind: fault.Truncate, After: 2, Err: registry.ErrNotFound})
+	result, err := applytest.Run(t.Context(), req)
+	if err != nil || len(result.Outcomes) != 1 || result.Outcomes[0].Status != journal.Refused ||
+		!strings.Contains(result.Outcomes[0].Error, "could not be listed again") {
+		t.Errorf("%v, %+v", err, result.Outcomes)
+	}
+	r.check(t, "after", false)
+}
+
 // An attachment never goes before its subject and never without it, in
 // whatever order a plan has them.
 func TestAttachmentsFollowTheirSubject(t *testing.T) {
