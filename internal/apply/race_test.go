@@ -249,10 +249,10 @@ func TestAListingThatEndsWithNotFoundRefusesItsRepository(t *testing.T) {
 	repo := w.Repository("app")
 	repo.Tag("b", repo.Image(world.Image{}))
 	doomed := repo.Image(world.Image{})
-	repo.Tag("old", doomed)
-	repo.Tag("a", doomed) // promoted since
+	repo.Tag("a", doomed)
+	repo.Tag("released", doomed) // promoted since
 	r := newRig(t, w, nil, memory.Options{})
-	r.plan.Steps = []plan.Step{{Seq: 1, Registry: r.info.Name, Repository: "app", Action: plan.DeleteManifest, Digest: doomed.Digest, Takes: []string{"old"}, Why: "root"}}
+	r.plan.Steps = []plan.Step{{Seq: 1, Registry: r.info.Name, Repository: "app", Action: plan.DeleteManifest, Digest: doomed.Digest, Takes: []string{"a"}, Why: "root"}}
 	req := r.request()
 	r.faulty(&req, fault.Fault{Op: call.Tags, Kind: fault.Truncate, After: 2, Err: registry.ErrNotFound})
 	result, err := applytest.Run(t.Context(), req)

@@ -117,6 +117,10 @@ func TestACacheHidesNoOrphans(t *testing.T) {
 	}
 }
 
+func recallAll(context.Context, string) func([]inventory.Tag) []bool {
+	return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
+}
+
 // What lies ready is asked of nobody and tells the same; a config that cannot be
 // read is as unknown as one that was fetched.
 func TestWhatLiesReadyIsNotAskedFor(t *testing.T) {
@@ -134,9 +138,7 @@ func TestWhatLiesReadyIsNotAskedFor(t *testing.T) {
 	fetched := scan(inventory.Options{})
 	broken := fetched.Tags[2].Digest
 	options := inventory.Options{
-		Recall: func(context.Context, string) func([]inventory.Tag) []bool {
-			return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
-		},
+		Recall: recallAll,
 		AtHand: func(digest oci.Digest) (oci.RawManifest, bool) {
 			if digest == fetched.Manifests[broken].Config.Digest {
 				return oci.RawManifest{Digest: digest, Body: []byte(`{"created":`)}, true
@@ -166,9 +168,7 @@ func TestWhatLiesReadyIsWhatWasAskedFor(t *testing.T) {
 	app.Tag("a", app.Image(world.Image{Created: days(1)}))
 	r := memory.Load(w, memory.Options{})
 	s := inventory.NewScanner(r.Reader(), describe(t, r.Reader()), inventory.Options{
-		Recall: func(context.Context, string) func([]inventory.Tag) []bool {
-			return func(tags []inventory.Tag) []bool { return slices.Repeat([]bool{true}, len(tags)) }
-		},
+		Recall: recallAll,
 		AtHand: func(digest oci.Digest) (oci.RawManifest, bool) {
 			mediaType := "application/json"
 			if app.Manifests[digest] != nil {
