@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
-	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/policy"
 	"github.com/regkeep/regkeep/internal/registry"
 )
@@ -128,9 +127,9 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	var written error
 	var writing sync.WaitGroup
 	writing.Go(func() { written = b.verdicts(at, repo, &report, held) })
-	var doomed map[oci.Digest]bool
+	var g *graph
 	if !unread {
-		doomed = b.plan(p, repo, &report, settings)
+		g = b.plan(p, repo, &report, settings)
 		if settings.Exempt {
 			p.rootTags, p.removals, p.untagged = 0, 0, 0
 		}
@@ -143,8 +142,12 @@ func (b *Builder) Add(repo *inventory.Repository, report policy.Report, settings
 	if p.refused {
 		p.steps = nil
 	}
-	of.ledger.stay(repo, doomed)
-	of.ledger.goes(repo, doomed, len(p.steps) > 0)
+	if g == nil {
+		of.ledger.stay(repo, maps.Values(repo.Manifests))
+	} else {
+		of.ledger.stay(repo, g.manifests(false))
+		of.ledger.goes(g.manifests(true), len(p.steps) > 0)
+	}
 	of.add(p)
 	b.further = append(b.further, p.notices...)
 	waits := b.hold(at, p)
@@ -188,28 +191,29 @@ func (b *Builder) hold(at *Section, p *part) error {
 	return b.out.hold(p.steps, p.blocked)
 }
 
-// plan writes the steps of one repository and returns what they make go, other
-// than into quarantine.
-func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Report, settings policy.Settings) map[oci.Digest]bool {
+// plan writes the steps of one repository and returns what becomes of its
+// manifests; what goes into quarantine stays in the registry. It is nil where
+// nothing goes.
+func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Report, settings policy.Settings) *graph {
 	can := b.capabilities(repo.Registry)
 	removes := slices.ContainsFunc(report.Decisions, func(d policy.Decision) bool { return d.Verdict == policy.Remove })
 	if repo.Depth != inventory.Graph {
 		return nil
 	}
 	g := newGraph(repo, report, can.ComponentDelete == registry.SupportYes)
-	g.fate(func(orphan oci.Digest) bool {
+	g.fate(func(orphan node) bool {
 		return settings.RemoveOrphans && g.orphanMayGo(orphan, settings.Grace, b.opts.Now)
 	})
-	if stay := len(g.orphans) - g.doomedOrphans(); stay > 0 {
+	if stay := g.count(func(v *vertex) bool { return v.orphan && !v.doomed }); stay > 0 {
 		p.notice("warning", "orphan", fmt.Sprintf("%d attachments stay although what they belong to was not found", stay), "attachments.orphans")
 	}
-	if !removes && len(g.doomed) == 0 {
+	if !removes && g.count(func(v *vertex) bool { return v.doomed }) == 0 {
 		return nil
 	}
 	if !g.components {
 		p.warnFresh(g.protectFresh(settings.Grace, b.opts.Now))
 		if can.DigestDelete == registry.SupportNo {
-			clear(g.doomed)
+			g.spare(func(node) bool { return true })
 		}
 	}
 	w := &planner{part: p, graph: g, can: can, settings: settings, archived: b.opts.Archived}
@@ -224,21 +228,11 @@ func (b *Builder) plan(p *part, repo *inventory.Repository, report *policy.Repor
 	if problem := check(repo, report, p.steps); problem != "" {
 		p.refuse("self-check", "the plan of this repository contradicts itself, which is a mistake in regkeep: "+problem, "")
 	}
-	maps.DeleteFunc(g.doomed, func(digest oci.Digest, _ bool) bool { // their bytes are held on to
-		_, held := g.quarantined[digest]
+	g.spare(func(at node) bool { // their bytes are held on to
+		_, held := g.quarantined[at]
 		return held
 	})
-	return g.doomed
-}
-
-func (g *graph) doomedOrphans() int {
-	n := 0
-	for digest := range g.orphans {
-		if g.doomed[digest] {
-			n++
-		}
-	}
-	return n
+	return g
 }
 
 // unresolved is the gap of a repository in which a tag could lead to anything.

@@ -13,9 +13,10 @@ import (
 // know how they came about. It returns what is wrong, or "".
 func check(repo *inventory.Repository, report *policy.Report, steps []Step) string {
 	removed := make([]bool, len(repo.Tags))
+	tags := finder{tags: repo.Tags}
 	for i := range report.Decisions {
 		d := &report.Decisions[i]
-		if at, there := placeOf(repo, d.Root.Name()); d.Verdict == policy.Remove && d.Root.Tag != nil && there {
+		if at, there := tags.find(d.Root.Name()); d.Verdict == policy.Remove && d.Root.Tag != nil && there {
 			removed[at] = true
 		}
 	}
@@ -33,7 +34,7 @@ func check(repo *inventory.Repository, report *policy.Report, steps []Step) stri
 			takes = []string{s.Tag}
 		}
 		for _, tag := range takes {
-			p, there := placeOf(repo, tag)
+			p, there := tags.find(tag)
 			switch {
 			case !there:
 				return fmt.Sprintf("tag %s would be removed and is not there", tag)
@@ -62,7 +63,7 @@ func check(repo *inventory.Repository, report *policy.Report, steps []Step) stri
 	for i := range repo.Tags {
 		tag := &repo.Tags[i]
 		subject, attached := repo.AttachmentOf(tag)
-		p, _ := placeOf(repo, tag.Name)
+		p, _ := tags.find(tag.Name)
 		step := int(gone[p])
 		switch {
 		case step == 0:

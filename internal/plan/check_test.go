@@ -109,7 +109,7 @@ func TestRingsOfAttachmentsHaveAnOrder(t *testing.T) {
 	repo.Tags = append(repo.Tags, inventory.Tag{Name: "v1", Digest: digest("0")})
 	report := &policy.Report{Decisions: []policy.Decision{{Root: inventory.Root{Tag: &repo.Tags[n], Digest: digest("0")}, Verdict: policy.Remove}}}
 	g := newGraph(repo, report, false)
-	g.fate(func(oci.Digest) bool { return false })
+	g.fate(func(node) bool { return false })
 	if order := g.order(); len(order) != n {
 		t.Errorf("%d of %d in order", len(order), n)
 	}
@@ -123,8 +123,8 @@ func TestRingsOfAttachmentsHaveAnOrder(t *testing.T) {
 	}
 	repo.Tags[n].Digest, report.Decisions[0].Root.Digest = top, top
 	g = newGraph(repo, report, false)
-	g.fate(func(oci.Digest) bool { return false })
-	if len(g.doomed) != 1 || !g.doomed[top] || !g.survives[child] {
-		t.Errorf("doomed %v, survives %v", g.doomed, g.survives)
+	g.fate(func(node) bool { return false })
+	if doomed := g.doomed(); len(doomed) != 1 || doomed[0] != g.at(top) || !g.all[g.at(child)].survives {
+		t.Errorf("doomed %v, want %d alone; %+v", doomed, g.at(top), g.all)
 	}
 }

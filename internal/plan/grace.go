@@ -2,11 +2,8 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
-
-	"github.com/regkeep/regkeep/internal/oci"
 )
 
 // firstTrusted: nothing in a registry is older than Docker, so earlier stamps
@@ -26,59 +23,59 @@ func (g *graph) protectFresh(grace time.Duration, now time.Time) (fresh, undated
 	if grace <= 0 {
 		return 0, 0
 	}
-	var stay []oci.Digest
-	for _, digest := range slices.Sorted(maps.Keys(g.doomed)) {
-		if why := g.why(digest); why == whyAttachment || why == whyRoot && len(g.tagsOf(digest)) > 0 {
+	var stay []node
+	for _, at := range g.doomed() {
+		if why := g.why(at); why == whyAttachment || why == whyRoot && len(g.tags.of(at)) > 0 {
 			continue
 		}
-		at, known := g.arrived(digest, now)
+		pushed, known := g.arrived(at, now)
 		switch {
 		case !known:
 			undated++
-		case now.Sub(at) < grace:
+		case now.Sub(pushed) < grace:
 			fresh++
 		default:
 			continue
 		}
-		stay = append(stay, digest)
+		stay = append(stay, at)
 	}
-	for _, digest := range stay {
-		g.survive(digest)
+	for _, at := range stay {
+		g.survive(at)
 	}
 	return fresh, undated
 }
 
 // arrived is when a manifest was pushed: as the registry recorded it, else the
 // latest build time of an index that lists it, else, where none does, its own.
-func (g *graph) arrived(digest oci.Digest, now time.Time) (at time.Time, known bool) {
-	m := g.repo.Manifests[digest]
+func (g *graph) arrived(at node, now time.Time) (pushed time.Time, known bool) {
+	m := g.all[at].manifest
 	if trusted(m.Pushed, now) {
 		return m.Pushed, true
 	}
 	built := []time.Time{m.Created}
-	if parents := g.parents[digest]; len(parents) > 0 {
+	if parents := g.parents.of(at); len(parents) > 0 {
 		built = built[:0]
 		for _, parent := range parents {
-			built = append(built, g.repo.Manifests[parent].Created)
+			built = append(built, g.all[parent].manifest.Created)
 		}
 	}
 	for _, t := range built {
-		if trusted(t, now) && t.After(at) {
-			at, known = t, true
+		if trusted(t, now) && t.After(pushed) {
+			pushed, known = t, true
 		}
 	}
-	return at, known
+	return pushed, known
 }
 
 // orphanMayGo says whether an attachment that hangs on nothing may be removed:
 // the registry was asked for its subject, and it is not of a push in flight.
-func (g *graph) orphanMayGo(digest oci.Digest, grace time.Duration, now time.Time) bool {
-	m := g.repo.Manifests[digest]
+func (g *graph) orphanMayGo(at node, grace time.Duration, now time.Time) bool {
+	m := g.all[at].manifest
 	if m == nil || trusted(m.Pushed, now) && now.Sub(m.Pushed) < grace {
 		return false
 	}
-	return !slices.ContainsFunc(g.subjects[digest], func(subject oci.Digest) bool {
-		s := g.repo.Manifests[subject]
+	return !slices.ContainsFunc(g.subjects.of(at), func(subject node) bool {
+		s := g.all[subject].manifest
 		return s == nil || !s.Missing
 	})
 }

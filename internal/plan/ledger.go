@@ -3,6 +3,7 @@ package plan
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"iter"
 	"slices"
 	"strings"
 
@@ -49,17 +50,14 @@ func eachBlob(m *inventory.Manifest, visit func(blob)) {
 	}
 }
 
-// stay notes every blob of a repository that a manifest outside doomed
-// reaches.
-func (l *ledger) stay(repo *inventory.Repository, doomed map[oci.Digest]bool) {
+// stay notes every blob that the manifests of a repository reach that are not
+// doomed.
+func (l *ledger) stay(repo *inventory.Repository, manifests iter.Seq[*inventory.Manifest]) {
 	if !repo.ManifestsListed || len(repo.Gaps) > 0 {
 		l.inexact = true // untagged manifests that nobody sees hold blobs too
 	}
 	attestations := map[oci.Digest]bool{}
-	for digest, m := range repo.Manifests {
-		if doomed[digest] {
-			continue
-		}
+	for m := range manifests {
 		for _, child := range m.Children {
 			if child.Attestation() {
 				attestations[child.Digest] = true
@@ -71,11 +69,11 @@ func (l *ledger) stay(repo *inventory.Repository, doomed map[oci.Digest]bool) {
 	for digest := range attestations {
 		l.unreadAttestations = l.unreadAttestations || repo.Manifests[digest] == nil
 	}
-	for digest, m := range repo.Manifests {
+	for m := range manifests {
 		switch {
-		case doomed[digest] || m.Missing:
+		case m.Missing:
 			continue
-		case !m.Read && m.Problem == "" && attestations[digest]:
+		case !m.Read && m.Problem == "" && attestations[m.Digest]:
 			l.unreadAttestations = true
 		case !m.Read || m.Problem != "":
 			l.inexact = true
@@ -87,9 +85,8 @@ func (l *ledger) stay(repo *inventory.Repository, doomed map[oci.Digest]bool) {
 // goes notes the blobs of doomed manifests, which stay nevertheless where no
 // step deletes them. Where a registry tells sizes and no manifests, the image
 // is taken for one blob.
-func (l *ledger) goes(repo *inventory.Repository, doomed map[oci.Digest]bool, steps bool) {
-	for digest := range doomed {
-		m := repo.Manifests[digest]
+func (l *ledger) goes(doomed iter.Seq[*inventory.Manifest], steps bool) {
+	for m := range doomed {
 		note := func(b blob) {
 			if steps {
 				l.any = true
@@ -100,7 +97,7 @@ func (l *ledger) goes(repo *inventory.Repository, doomed map[oci.Digest]bool, st
 		}
 		eachBlob(m, note)
 		if !m.Read && m.Bytes > 0 {
-			note(blob{blobID(digest), m.Bytes})
+			note(blob{blobID(m.Digest), m.Bytes})
 		}
 		if !steps {
 			continue

@@ -53,30 +53,30 @@ type planner struct {
 // plan writes steps for everything that goes and blocked lines for removed
 // tags that cannot.
 func (p *planner) plan() {
-	for digest := range p.removed {
-		if p.doomed[digest] && len(p.tagsOf(digest)) == 0 {
+	for i := range p.all {
+		if v := &p.all[i]; v.removed && v.doomed && len(p.tags.of(node(i))) == 0 {
 			p.untagged++
 		}
 	}
 	for i := range p.repo.Tags {
-		tag := &p.repo.Tags[i]
-		if p.verdict(tag) != policy.Remove {
+		tag, at := &p.repo.Tags[i], p.nodes[i]
+		if p.verdict(i) != policy.Remove {
 			continue
 		}
-		origin, stuck := p.stuck[tag.Digest]
+		origin, stuck := p.stuck[at]
 		switch {
-		case tag.Digest == "" || tag.Problem != "":
+		case at == nowhere || tag.Problem != "":
 			p.block(tag, "unreadable", nil)
 		case stuck:
-			p.block(tag, "unreadable", []string{string(origin)})
-		case p.attached(tag) && !p.doomed[tag.Digest]:
-			p.block(tag, "attachment", digests(p.subjects[tag.Digest]))
+			p.block(tag, "unreadable", p.digests(origin))
+		case p.attached(tag) && !p.all[at].doomed:
+			p.block(tag, "attachment", p.digests(p.subjects.of(at)...))
 		case p.components:
-			p.tagStep(tag, DeleteComponent, whyRoot)
-		case p.doomed[tag.Digest]:
+			p.tagStep(i, DeleteComponent, whyRoot)
+		case p.all[at].doomed:
 			p.removals++ // its manifest takes it along
 		default:
-			p.untag(tag)
+			p.untag(i)
 		}
 	}
 	if p.components {
@@ -92,50 +92,56 @@ func (p *planner) attached(tag *inventory.Tag) bool {
 	return attached
 }
 
-// untag removes a tag and leaves its manifest, if the registry can.
-func (p *planner) untag(tag *inventory.Tag) {
-	switch {
+// untag removes the tag at a place and leaves its manifest, if the registry can.
+func (p *planner) untag(place int) {
+	switch tag := &p.repo.Tags[place]; {
 	case p.can.TagDelete != registry.SupportNo:
-		p.tagStep(tag, Untag, whyRoot)
+		p.tagStep(place, Untag, whyRoot)
 	case p.can.DigestDelete == registry.SupportNo:
 		p.block(tag, "no-delete", nil)
 	case !p.settings.Overwrite:
-		p.block(tag, "no-tag-delete", p.inTheWay(tag))
+		p.block(tag, "no-tag-delete", p.inTheWay(place))
 	case p.can.DigestDelete != registry.SupportYes:
-		p.block(tag, "no-digest-delete", p.inTheWay(tag))
+		p.block(tag, "no-digest-delete", p.inTheWay(place))
 	default:
-		p.tagStep(tag, OverwriteTag, whyRoot)
+		p.tagStep(place, OverwriteTag, whyRoot)
 	}
 }
 
-func (p *planner) tagStep(tag *inventory.Tag, action Action, why string) {
+func (p *planner) tagStep(place int, action Action, why string) {
+	tag, at := &p.repo.Tags[place], p.nodes[place]
 	undo := UndoFull // what it pointed at stays
-	if !p.archived && (action == DeleteComponent || action == Untag && !p.survives[tag.Digest]) {
+	if !p.archived && (action == DeleteComponent || action == Untag && !p.all[at].survives) {
 		undo = UndoUntilGC
 	}
 	if why == whyRoot {
 		p.removals++
 	}
 	p.steps = append(p.steps, Step{
-		Action: action, Tag: tag.Name, Digest: tag.Digest, MediaType: p.mediaType(tag.Digest),
-		Siblings: p.staying(tag), Why: why, Undo: undo, Handle: tag.Handle,
+		Action: action, Tag: tag.Name, Digest: tag.Digest, MediaType: p.mediaType(at),
+		Siblings: p.staying(place), Why: why, Undo: undo, Handle: tag.Handle,
 	})
 }
 
-func (p *planner) mediaType(digest oci.Digest) string {
-	if m := p.repo.Manifests[digest]; m != nil {
+func (p *planner) mediaType(at node) string {
+	if m := p.all[at].manifest; m != nil {
 		return m.MediaType
 	}
 	return ""
 }
 
-// staying lists the other tags on the same digest that stay, sorted.
-func (p *planner) staying(tag *inventory.Tag) []string {
+// staying lists the other tags that stay on the digest of the one at a place,
+// sorted.
+func (p *planner) staying(place int) []string {
+	at := p.nodes[place]
+	if p.all[at].doomed {
+		return nil
+	}
 	var names []string
-	for _, i := range p.tagsOf(tag.Digest) {
+	for _, i := range p.tags.of(at) {
 		other := &p.repo.Tags[i]
-		stays := p.verdict(other) != policy.Remove || other.Problem != ""
-		if other.Name != tag.Name && stays && !p.doomed[other.Digest] {
+		stays := p.verdict(int(i)) != policy.Remove || other.Problem != ""
+		if other.Name != p.repo.Tags[place].Name && stays {
 			names = append(names, other.Name)
 		}
 	}
@@ -144,9 +150,10 @@ func (p *planner) staying(tag *inventory.Tag) []string {
 
 // inTheWay names what keeps the manifest of a tag: its other tags, else the
 // indexes that list it, else what it hangs on.
-func (p *planner) inTheWay(tag *inventory.Tag) []string {
+func (p *planner) inTheWay(place int) []string {
+	at := p.nodes[place]
 	for _, names := range [][]string{
-		p.staying(tag), digests(p.surviving(p.parents[tag.Digest])), digests(p.subjects[tag.Digest]),
+		p.staying(place), p.digests(p.surviving(p.parents.of(at))...), p.digests(p.subjects.of(at)...),
 	} {
 		if len(names) > 0 {
 			return names
@@ -155,16 +162,16 @@ func (p *planner) inTheWay(tag *inventory.Tag) []string {
 	return []string{}
 }
 
-func (p *planner) surviving(list []oci.Digest) []oci.Digest {
-	return slices.DeleteFunc(slices.Clone(list), func(d oci.Digest) bool { return !p.survives[d] })
+func (p *planner) surviving(list []node) []node {
+	return slices.DeleteFunc(slices.Clone(list), func(at node) bool { return !p.all[at].survives })
 }
 
-func digests(list []oci.Digest) []string {
-	names := []string{}
-	for _, digest := range list {
-		names = append(names, string(digest))
+func (p *planner) digests(list ...node) []string {
+	digests := make([]string, len(list))
+	for i, at := range list {
+		digests[i] = string(p.all[at].digest)
 	}
-	return names
+	return digests
 }
 
 func (p *planner) block(tag *inventory.Tag, code string, by []string) {
@@ -179,18 +186,18 @@ func (p *planner) block(tag *inventory.Tag, code string, by []string) {
 func (p *planner) deletions() {
 	order := p.order()
 	p.steps = slices.Grow(p.steps, len(order))
-	for _, digest := range order {
+	undo := UndoUntilGC
+	if p.archived {
+		undo = UndoFull
+	}
+	for _, at := range order {
 		var takes []string
-		for _, i := range p.tagsOf(digest) {
+		for _, i := range p.tags.of(at) {
 			takes = append(takes, p.repo.Tags[i].Name)
 		}
-		undo := UndoUntilGC
-		if p.archived {
-			undo = UndoFull
-		}
 		p.steps = append(p.steps, Step{
-			Action: DeleteManifest, Digest: digest, MediaType: p.mediaType(digest),
-			Takes: takes, Why: p.why(digest), Undo: undo,
+			Action: DeleteManifest, Digest: p.all[at].digest, MediaType: p.mediaType(at),
+			Takes: takes, Why: p.why(at), Undo: undo,
 		})
 	}
 }
@@ -204,10 +211,10 @@ func (p *planner) componentsOfAttachments() {
 			return
 		}
 	}
-	for _, digest := range p.order() {
-		for _, i := range p.tagsOf(digest) {
-			if tag := &p.repo.Tags[i]; p.verdict(tag) != policy.Remove {
-				p.tagStep(tag, DeleteComponent, whyAttachment)
+	for _, at := range p.order() {
+		for _, i := range p.tags.of(at) {
+			if p.verdict(int(i)) != policy.Remove {
+				p.tagStep(int(i), DeleteComponent, whyAttachment)
 			}
 		}
 	}

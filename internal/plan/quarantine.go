@@ -5,9 +5,12 @@ import "strings"
 // intoQuarantine has the steps of what goes into quarantine copy it there
 // first.
 func (p *planner) intoQuarantine() {
+	if len(p.quarantined) == 0 {
+		return
+	}
 	for i := range p.steps {
 		step := &p.steps[i]
-		if long, held := p.quarantined[step.Digest]; held {
+		if long, held := p.quarantined[p.at(step.Digest)]; held {
 			step.Quarantine, step.For = p.holding(), long.String()
 			step.Undo = UndoFull // the holding repository keeps its blobs
 		}
