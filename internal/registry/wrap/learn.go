@@ -85,9 +85,14 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	if !t.strain.calm() {
 		t.strain.answers++
 	}
+	alike := t.strain.usual(kind) == 0
 	late, known := t.strain.late(kind, t.inFlight, start, now)
+	if alike && t.strain.usual(kind) > 0 { // what seemed late was not
+		t.strain.forget()
+		t.balance.restart()
+	}
 	if t.look != nil {
-		t.looked(late, known, start, now)
+		t.looked(kind, late, known, start, now)
 		return
 	}
 	if known {
@@ -101,9 +106,9 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	case !bounded && known && t.unsure(now):
 		t.startEase(now)
 	case !bounded:
-		t.window.answered(t.inFlight, late)
+		t.window.answered(t.inFlight, late || t.strain.mostlyLate())
 		if known && !start.Before(t.cut) {
-			switch rate, part := t.balance.answered(late, now); {
+			switch rate, part := t.balance.answered(late && now.Sub(start) > 2*t.strain.usual(kind), now); {
 			case part > mostLate && t.strain.could() >= balanceFrom:
 				t.slow(rate, paceCut*rate, now)
 				return
@@ -119,7 +124,7 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 		t.free()
 	default:
 		if !start.Before(t.cut) {
-			t.weigh(late && now.Sub(start) > 2*t.strain.could(), limit, now)
+			t.weigh(late && now.Sub(start) > 2*max(t.strain.could(), t.strain.usual(kind)), limit, now)
 		}
 		if !late && t.strain.calm() && t.balance.tried == 0 && t.pace.raise(now, t.strain.could()) {
 			t.series = 0
@@ -194,7 +199,7 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 	// A moment's standstill of this machine looks like strain and shows no
 	// rate, so one such sign halves the pace at most.
 	cut := paceCut
-	if t.series < 0 && t.strain.quick == 0 {
+	if t.series < 0 && (t.strain.quick == 0 || t.strain.varies()) {
 		t.far = max(leastFarCut, paceFarCut*cmp.Or(t.far, 1))
 		cut = t.far
 	} else {
@@ -210,7 +215,7 @@ func (t *Throttle) tooMuch(rate, asked float64, now time.Time) {
 			t.series = borne
 			t.startLook(now)
 		}
-	case t.series > 0 && to < t.series/2:
+	case t.series > 0 && to < t.series/2, t.series < 0 && to < -t.series/4:
 		t.startLook(now)
 	}
 }

@@ -1,6 +1,9 @@
 package wrap
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // look is an experiment: is the registry slow because of what is asked? For a
 // short time one request is in flight, and a third of what was thought right is
@@ -44,9 +47,14 @@ const (
 
 func (t *Throttle) startLook(now time.Time) {
 	limit, _ := t.pace.perSecond()
-	t.look = &look{from: now, pace: limit}
+	t.begin(&look{from: now, pace: limit})
 	t.pace.lower(limit/3, now)
 	t.window.size = 1
+}
+
+func (t *Throttle) begin(l *look) {
+	t.look = l
+	t.strain.look()
 }
 
 // unsure says that it is time to look at ease. What a registry's first answers
@@ -72,7 +80,7 @@ func (t *Throttle) unsure(now time.Time) bool {
 func (t *Throttle) startEase(now time.Time) {
 	t.sure = true
 	before := t.window
-	t.look = &look{from: now, pauses: true, before: &before}
+	t.begin(&look{from: now, pauses: true, before: &before})
 	t.pace.lower(1/(apart*t.strain.could().Seconds()), now)
 	t.window.size = 1
 }
@@ -82,14 +90,17 @@ func (t *Throttle) endEase(now time.Time) {
 	t.window = *t.look.before
 	t.pace.free()
 	t.look = nil
-	t.strain.forget()
+	t.strain.looked(true)
 	t.cut = now
 }
 
 // looked takes in one answer during a look, and ends it.
-func (t *Throttle) looked(late, known bool, start, now time.Time) {
+func (t *Throttle) looked(kind class, late, known bool, start, now time.Time) {
 	l := t.look
 	if !start.Before(l.from.Add(lookAfter)) {
+		if known {
+			t.strain.classes[kind].spread.atEase(now.Sub(start))
+		}
 		switch {
 		case !known:
 			l.others++
@@ -114,25 +125,25 @@ func (t *Throttle) looked(late, known bool, start, now time.Time) {
 	helped := l.row >= atOnce || l.quick >= l.slow
 	asked, _ := t.pace.perSecond()
 	if seldom := 1 / (apart * t.strain.could().Seconds()); !helped && !l.pauses && asked > seldom {
-		t.look = &look{from: now, pace: l.pace, pauses: true}
+		t.begin(&look{from: now, pace: l.pace, pauses: true})
 		t.pace.lower(seldom, now)
 		return
 	}
 	t.look = nil
-	t.strain.forget()
+	t.strain.looked(l.pauses)
 	t.cut = now
 	if helped {
 		t.pace.lower(l.pace, now)
 		t.window.fit(l.pace * t.strain.room().Seconds())
-		t.series = -1
+		t.series = -l.pace
 		return
 	}
 	t.strain.tolerate(now)
-	if t.boundless {
+	if t.boundless && t.series > 0 {
 		t.free()
 		return
 	}
-	t.pace.set(t.series, now)
-	t.window.fit(t.series * t.strain.room().Seconds())
+	t.pace.set(math.Abs(t.series), now)
+	t.window.fit(math.Abs(t.series) * t.strain.room().Seconds())
 	t.series = 0
 }

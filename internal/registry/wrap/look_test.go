@@ -30,7 +30,7 @@ func TestALookAtEaseLeavesWindowAndPace(t *testing.T) {
 		t.Errorf("%.1f a second, %d in flight", limit, throttle.window.places())
 	}
 	for at := easeAt; throttle.look != nil; at += 80 * time.Millisecond {
-		throttle.looked(true, true, now.Add(at-20*time.Millisecond), now.Add(at))
+		throttle.looked(headManifest, true, true, now.Add(at-20*time.Millisecond), now.Add(at))
 	}
 	if _, bounded := throttle.pace.perSecond(); bounded || throttle.window != before || throttle.strain.tolerance != 1 {
 		t.Errorf("afterwards: bounded %v, %+v instead of %+v", bounded, throttle.window, before)

@@ -11,7 +11,8 @@ import (
 // for as long as too much is asked; the noise of this machine and the network
 // holds up some requests, or all for a moment. So a registry is strained when
 // for a whole round trip, and no less than a moment, two of three answers took
-// longer than they could.
+// longer than they could. Where answers differ among themselves (spread) it is half
+// of them, and longer than they do.
 type strain struct {
 	classes [classes]ease
 
@@ -23,6 +24,7 @@ type strain struct {
 	after       time.Time     // what was sent before tells nothing
 
 	stretch float64 // how many times as long as they could answers take of late
+	lately  float64 // the part of them that was late of late
 
 	tolerance float64 // how many times slower than elsewhere an answer is still quick
 	tolerated time.Time
@@ -47,8 +49,12 @@ const (
 	// enough is the least number of answers that tell anything: some that take
 	// long come one after the other wherever answers take their time.
 	enough = 16
-	// ofLate is how many answers tell how long they take of late.
-	ofLate = 8
+	// ofLate is how many answers tell how long they take of late, and lateOf how
+	// many of them are late; mostlyLate is a part of these.
+	ofLate, lateOf = 8, 16
+	mostlyLate     = 0.5
+	// beyondUsual is how many times as long as usual an answer takes that is late.
+	beyondUsual = 4.0 / 3
 )
 
 // A registry that stays slow when hardly anything is asked is not slow because
@@ -83,15 +89,20 @@ func (s *strain) late(kind class, inFlight int, start, now time.Time) (late, kno
 	}
 	took := now.Sub(start)
 	could := s.ease(kind, took, now)
-	return float64(took) > s.tolerance*float64(max(quickFor(inFlight, took, could), could+could/2+min(slack, could/8))), true
+	s.classes[kind].spread.answered(took, inFlight, start, now)
+	quick := s.tolerance * float64(max(quickFor(inFlight, took, could), slowFor(could)))
+	return float64(took) > max(quick, beyondUsual*float64(s.usual(kind))), true
 }
+
+// usual is how long answers of a kind take because they differ; 0: they do not.
+func (s *strain) usual(kind class) time.Duration { return s.classes[kind].spread.longest() }
 
 // ease is how long one more answer of this kind could have taken.
 func (s *strain) ease(kind class, took time.Duration, now time.Time) time.Duration {
 	e := &s.classes[kind]
 	if e.span.IsZero() {
 		guess := s.guess(took)
-		*e = ease{before: guess, least: took, span: now, guessed: guess < took}
+		e.before, e.least, e.span, e.guessed = guess, took, now, guess < took
 		return guess
 	}
 	could := e.could(took, now)
@@ -113,6 +124,9 @@ func (s *strain) guess(took time.Duration) time.Duration {
 	return max(least, time.Duration(float64(took)/max(1, s.stretch)))
 }
 
+// slowFor is how long answers that are all alike take before one is slow.
+func slowFor(could time.Duration) time.Duration { return could + could/2 + min(slack, could/8) }
+
 // quickFor is how long an answer may take without being late, whatever others
 // took: when so many in flight take that long, that many are answered a second.
 // What could be answered in milliseconds may not take three times as long.
@@ -129,6 +143,11 @@ func quickFor(inFlight int, took, could time.Duration) time.Duration {
 // Where it says that the registry is strained, rate is how many it answers a
 // second like that.
 func (s *strain) answered(late bool, inFlight int, start, now, cut time.Time) (rate float64, strained bool) {
+	part := 0.0
+	if late {
+		part = 1
+	}
+	s.lately += (part - s.lately) / lateOf
 	if s.silence(now); start.Before(cut) || start.Before(s.after) {
 		return 0, false
 	}
@@ -146,10 +165,19 @@ func (s *strain) answered(late bool, inFlight int, start, now, cut time.Time) (r
 		return 0, false
 	}
 	lasted := now.Sub(s.since)
-	if lasted < aMoment+aMoment*time.Duration(inFlight)/crowd || s.slow < enough || s.slow < 2*s.quick || start.Before(s.since) {
+	if lasted < aMoment+aMoment*time.Duration(inFlight)/crowd || s.slow < enough || s.slow < s.mostly()*s.quick || start.Before(s.since) {
 		return 0, false
 	}
 	return float64(s.answers) / lasted.Seconds(), true
+}
+
+// mostly is how many times as many answers are slow as are quick where a registry
+// is strained: where they differ, some are quick whatever happens.
+func (s *strain) mostly() int {
+	if s.varies() {
+		return 1
+	}
+	return 2
 }
 
 // silence begins anew where nothing at all was answered for longer than one
@@ -168,18 +196,69 @@ func (s *strain) silence(now time.Time) {
 // answers in microseconds gets more than that: with too few places a pace cannot
 // be used up, so it would never be raised again. Zero where nothing is known.
 func (s *strain) room() time.Duration {
-	if could := s.could(); could > 0 {
-		return max(quickEnough, could)
+	could := s.could()
+	if could == 0 {
+		return 0
 	}
-	return 0
+	for kind := range classes {
+		could = max(could, s.usual(kind))
+	}
+	return max(quickEnough, could)
 }
 
-// calm: nothing points at strain.
-func (s *strain) calm() bool { return s.since.IsZero() }
+// varies says whether answers differ so much that some are quick whatever happens.
+func (s *strain) varies() bool {
+	for kind := range classes {
+		if s.usual(kind) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// calm: nothing points at strain. Where answers differ, one that is quick does
+// not say that all is well.
+func (s *strain) calm() bool { return s.since.IsZero() && !s.mostlyLate() }
+
+// mostlyLate says whether half of the answers were late of late, where answers
+// differ so much that the others tell nothing.
+func (s *strain) mostlyLate() bool { return s.lately > mostlyLate && s.varies() }
 
 // forget begins anew: what follows is judged on its own.
 func (s *strain) forget() {
 	s.since, s.slow, s.quick, s.waited, s.answers = time.Time{}, 0, 0, 0, 0
+}
+
+// look begins a look.
+func (s *strain) look() {
+	for i := range s.classes {
+		s.classes[i].spread.look()
+	}
+}
+
+// looked begins anew after a look has shown how long answers take with hardly
+// anything else going on, or at most so long, where there was no pause between
+// requests. Those of a kind that was not asked for take as many times as long as
+// they could as the others.
+func (s *strain) looked(paused bool) {
+	s.forget()
+	var seen [classes]time.Duration
+	stretch := 0.0
+	for i := range s.classes {
+		e := &s.classes[i]
+		if seen[i] = e.spread.seen(); seen[i] > 0 {
+			stretch = max(stretch, float64(seen[i])/float64(e.quickest()))
+		}
+	}
+	for i := range s.classes {
+		e := &s.classes[i]
+		if seen[i] == 0 {
+			seen[i] = time.Duration(stretch * float64(e.quickest()))
+		}
+		if seen[i] > 0 {
+			e.spread.learn(seen[i], paused)
+		}
+	}
 }
 
 // took is how long an answer took since the registry has been slow.
@@ -188,8 +267,8 @@ func (s *strain) took() time.Duration { return s.waited / time.Duration(max(1, s
 // could is the longest time that any kind of request takes at ease.
 func (s *strain) could() time.Duration {
 	var longest time.Duration
-	for _, e := range &s.classes {
-		longest = max(longest, min(e.before, e.least))
+	for i := range s.classes {
+		longest = max(longest, s.classes[i].quickest())
 	}
 	return longest
 }
@@ -200,6 +279,7 @@ type ease struct {
 	before, least time.Duration
 	span          time.Time // its beginning; zero: nothing was answered yet
 	guessed       bool
+	spread        spread
 }
 
 // easeSpan is longer than a pace is held, so that the registry was at ease
@@ -209,11 +289,14 @@ const easeSpan = 3 * mostHold
 // could takes one more answer in and says how quick it could have been.
 func (e *ease) could(took time.Duration, now time.Time) time.Duration {
 	if now.Sub(e.span) > easeSpan {
-		*e = ease{before: e.least, least: took, span: now}
+		e.before, e.least, e.span, e.guessed = e.least, took, now, false
 	}
 	e.least = min(e.least, took)
-	return min(e.before, e.least)
+	return e.quickest()
 }
+
+// quickest is the least of both spans.
+func (e *ease) quickest() time.Duration { return min(e.before, e.least) }
 
 // class is a kind of request whose latencies can be compared.
 type class uint8

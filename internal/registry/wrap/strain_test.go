@@ -8,7 +8,6 @@ import (
 // How long a kind of request could take that is first asked for when others take
 // three times as long as they could.
 func TestGuess(t *testing.T) {
-	const ms = time.Millisecond
 	now := time.Now()
 	strained := func() *strain {
 		s := newStrain()

@@ -34,7 +34,7 @@ type Throttle struct {
 	sure    bool      // a look at ease was made
 
 	// Of slowing down again and again since the pace was raised last: where it
-	// began, per second; 0: it did not, below 0: a look has shown that it is
+	// began, per second; 0: it did not, below 0: a look has shown that this pace is
 	// right. boundless: there was no bound.
 	series    float64
 	boundless bool

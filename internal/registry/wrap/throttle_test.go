@@ -179,7 +179,6 @@ func TestRate(t *testing.T) {
 // A registry with a knee is kept near it and hardly ever pushed over, whatever
 // happens beyond.
 func TestKnee(t *testing.T) {
-	const ms = time.Millisecond
 	for _, past := range []string{"refuse", "queue"} {
 		for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
 			testKnee(t, &model{past: past, knee: 200, latency: latency})
@@ -194,6 +193,12 @@ func TestKnee(t *testing.T) {
 		// What is first asked for when everything is slow does not look quick.
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 2})
 		testKnee(t, &model{past: "double", knee: 200, latency: latency, jitter: latency / 5, configs: 3})
+	}
+	// Answers of which some take twice as long as others do not hide it.
+	for _, past := range []string{"refuse", "queue", "double"} {
+		for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms} {
+			testKnee(t, &model{past: past, knee: 200, latency: latency, jitter: latency})
+		}
 	}
 	// What the first answers took does not tell what they could.
 	for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
@@ -345,7 +350,6 @@ func TestPlaces(t *testing.T) {
 
 // In how long an answer is quick depends on how many others were answered.
 func TestQuickFor(t *testing.T) {
-	const ms = time.Millisecond
 	for _, c := range []struct {
 		inFlight    int
 		took, could time.Duration
