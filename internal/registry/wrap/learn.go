@@ -87,9 +87,8 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 	}
 	alike := t.strain.usual(kind) == 0
 	late, known := t.strain.late(kind, t.inFlight, start, now)
-	if alike && t.strain.usual(kind) > 0 { // what seemed late was not
-		t.strain.forget()
-		t.balance.restart()
+	if alike && t.strain.usual(kind) > 0 {
+		t.differ(kind)
 	}
 	if t.look != nil {
 		t.looked(kind, late, known, start, now)
@@ -130,6 +129,17 @@ func (t *Throttle) answered(kind class, start, now time.Time) {
 			t.series = 0
 			t.window.fit(limit * room)
 		}
+	}
+}
+
+// differ is called when it turns out that answers of a kind differ: what seemed
+// late was not. With the first of its answers that is no reason to have shrunk the
+// window, either.
+func (t *Throttle) differ(kind class) {
+	t.strain.forget()
+	t.balance.restart()
+	if _, bounded := t.pace.perSecond(); !bounded && t.strain.classes[kind].spread.of < lastBlock {
+		t.window.probe()
 	}
 }
 

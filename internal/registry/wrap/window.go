@@ -139,6 +139,9 @@ func (w *window) step(before float64, now time.Time) {
 	w.before, w.since, w.answers, w.used = before, now, 0, 0
 }
 
+// probe begins anew at the size that it has.
+func (w *window) probe() { *w = window{size: w.size, bound: w.bound, probing: true, hold: leastHold} }
+
 // fit follows a pace of that many in flight on average; 0: not known.
 func (w *window) fit(inFlight float64) {
 	w.probing = false
