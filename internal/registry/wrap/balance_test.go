@@ -143,7 +143,7 @@ func TestOneRequestAtATimeIsTooMuch(t *testing.T) {
 		now := answering(throttle, time.Now(), time.Second, 19*time.Millisecond, func(int) bool { return false })
 		throttle.window = window{size: 1, bound: 64, gave: 1, hold: time.Minute, since: now}
 		throttle.strain.classes[headManifest].least = balanceFrom - 1
-		answering(throttle, now, 4*time.Second, 19*time.Millisecond, func(i int) bool { return i*ofFive%5 < ofFive })
+		answering(throttle, now, 4*time.Second, 19*time.Millisecond, func(i int) bool { return throttle.look == nil && i*ofFive%5 < ofFive })
 		if _, bounded := throttle.pace.perSecond(); bounded != want {
 			t.Errorf("%d of five slow: a pace %v, want %v", ofFive, bounded, want)
 		}

@@ -28,6 +28,9 @@ const (
 	// lookAt is the least number of answers that are looked at. After others that
 	// cannot be compared, nothing else is being asked for.
 	lookAt, others = 3, 8
+	// Where some are quick and some are slow, it takes mixedAt to tell, and mostly
+	// times as many that are quick: where answers differ, that can be by chance.
+	mixedAt, mostly = 10, 2
 	// atOnce is how many quick answers in a row end a look before its time: then
 	// slowing down was right, and there is nothing more to find out. That it was
 	// of no use is only said in the end.
@@ -90,8 +93,16 @@ func (t *Throttle) endEase(now time.Time) {
 	t.window = *t.look.before
 	t.pace.free()
 	t.look = nil
-	t.strain.looked(true)
+	t.strain.looked(true, false)
 	t.cut = now
+}
+
+// atLeast is how many answers are looked at.
+func (l *look) atLeast() int {
+	if l.before == nil && l.quick > 0 && l.slow > 0 {
+		return mixedAt
+	}
+	return lookAt
 }
 
 // looked takes in one answer during a look, and ends it.
@@ -115,14 +126,14 @@ func (t *Throttle) looked(kind class, late, known bool, start, now time.Time) {
 			l.row = 0
 		}
 	}
-	if (l.row < atOnce || l.before != nil) && (now.Sub(l.from) < lookFor || l.slow+l.quick < lookAt && l.others < others) {
+	if (l.row < atOnce || l.before != nil) && (now.Sub(l.from) < lookFor || l.slow+l.quick < l.atLeast() && l.others < others) {
 		return
 	}
 	if l.before != nil {
 		t.endEase(now)
 		return
 	}
-	helped := l.row >= atOnce || l.quick >= l.slow
+	helped := l.row >= atOnce || l.quick >= mostly*l.slow
 	asked, _ := t.pace.perSecond()
 	if seldom := 1 / (apart * t.strain.could().Seconds()); !helped && !l.pauses && asked > seldom {
 		t.begin(&look{from: now, pace: l.pace, pauses: true})
@@ -130,7 +141,7 @@ func (t *Throttle) looked(kind class, late, known bool, start, now time.Time) {
 		return
 	}
 	t.look = nil
-	t.strain.looked(l.pauses)
+	t.strain.looked(l.pauses, !helped && l.quick > 0)
 	t.cut = now
 	if helped {
 		t.pace.lower(l.pace, now)

@@ -103,8 +103,7 @@ func (s *spread) seen() time.Duration {
 }
 
 // learn says how long a few answers took in a look, and whether no more can be
-// usual. That answers differ it does not say: one request after the other may be
-// too much, too. A little quicker a few of them are by chance.
+// usual. A little quicker a few of them are by chance.
 func (s *spread) learn(usual time.Duration, exactly bool) {
 	if 2*usual < s.usual || exactly && s.varies && usual > s.usual {
 		s.usual, s.before, s.of = usual, 0, 0

@@ -239,8 +239,8 @@ func (s *strain) look() {
 // looked begins anew after a look has shown how long answers take with hardly
 // anything else going on, or at most so long, where there was no pause between
 // requests. Those of a kind that was not asked for take as many times as long as
-// they could as the others.
-func (s *strain) looked(paused bool) {
+// they could as the others. differ says that some were quick and others slow.
+func (s *strain) looked(paused, differ bool) {
 	s.forget()
 	var seen [classes]time.Duration
 	stretch := 0.0
@@ -256,7 +256,8 @@ func (s *strain) looked(paused bool) {
 			seen[i] = time.Duration(stretch * float64(e.quickest()))
 		}
 		if seen[i] > 0 {
-			e.spread.learn(seen[i], paused)
+			e.spread.varies = e.spread.varies || differ && seen[i] > slowFor(e.quickest())
+			e.spread.learn(seen[i], paused || differ)
 		}
 	}
 }
