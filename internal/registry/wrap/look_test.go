@@ -80,3 +80,70 @@ func (t *Throttle) underWay() bool {
 	defer t.mu.Unlock()
 	return t.look != nil
 }
+
+// Three answers say whether it helped to ask less where they are all quick or all
+// slow; where they are mixed it takes ten, and two of three must be quick.
+func TestALookAtMixedAnswersTakesLonger(t *testing.T) {
+	for _, c := range []struct {
+		slow   func(i int) bool
+		want   int // answers
+		helped bool
+	}{
+		{func(int) bool { return false }, lookAt, true},
+		{func(int) bool { return true }, lookAt, false},
+		{func(i int) bool { return i%4 == 0 }, mixedAt, true},
+		{func(i int) bool { return i%2 == 0 }, mixedAt, false},
+	} {
+		now := time.Now()
+		throttle := NewThrottle(nil, 0, 0)
+		throttle.strain.ease(headManifest, 20*time.Millisecond, now)
+		throttle.noWindow(3, now) // so few that there is no look with pauses
+		looked := 0
+		for at := now.Add(lookFor); throttle.look != nil; at = at.Add(200 * time.Millisecond) {
+			throttle.looked(headManifest, c.slow(looked), true, at, at.Add(100*time.Millisecond))
+			looked++
+		}
+		if helped := throttle.series < 0; looked != c.want || helped != c.helped {
+			t.Errorf("after %d answers: helped %v; want %d, %v", looked, helped, c.want, c.helped)
+		}
+	}
+}
+
+// A pace that a look has found right is looked at again when it has come down to a
+// quarter: what goes on being slow then is slow for other reasons.
+func TestAPaceThatComesDownFurtherIsLookedAtAgain(t *testing.T) {
+	now := time.Now()
+	throttle := NewThrottle(nil, 0, 0)
+	throttle.strain.ease(headManifest, 20*time.Millisecond, now)
+	throttle.pace.set(100, now)
+	throttle.series = -100
+	for asked := 100.0; throttle.look == nil; asked, _ = throttle.pace.perSecond() {
+		if asked < 10 {
+			t.Fatalf("%.0f a second, and no look", asked)
+		}
+		now = now.Add(time.Second)
+		throttle.tooMuch(asked, asked, now)
+		if after, _ := throttle.pace.perSecond(); throttle.look == nil && after < 25 {
+			t.Fatalf("%.0f a second, and no look", after)
+		}
+	}
+}
+
+// What shrank the window before it was known that answers differ was no strain.
+func TestAWindowProbesAgainWhereAnswersDiffer(t *testing.T) {
+	now := time.Now()
+	throttle := NewThrottle(nil, 0, 0)
+	throttle.window.size = 40
+	throttle.window.shrink(20, 100, 50*time.Millisecond, now)
+	throttle.strain.lately, throttle.strain.since, throttle.strain.slow = 1, now, 9
+	throttle.strain.classes[headManifest].spread.of = 2 * firstBlock
+	throttle.differ(headManifest)
+	if size := throttle.window.size; !throttle.window.probing || size != 20 || throttle.strain.slow != 0 {
+		t.Errorf("%+v, %d slow", throttle.window, throttle.strain.slow)
+	}
+	throttle.window.shrink(10, 100, 50*time.Millisecond, now)
+	throttle.strain.classes[headManifest].spread.of = lastBlock
+	if throttle.differ(headManifest); throttle.window.probing {
+		t.Error("probes again late, when it may have been strain")
+	}
+}
