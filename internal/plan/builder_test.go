@@ -130,12 +130,14 @@ func TestComponentsOfAttachments(t *testing.T) {
 	r.Cosign(amd.Digest, "sig")
 	sig := r.Cosign(alone.Digest, "sig")
 	r.Cosign(sig.Digest, "att")
+	r.Tag(oci.FallbackTag(alone.Digest)+".too", sig) // which goes with the other tag, not beside it
 	b := newBench(w, memory.Options{Rich: true, Components: true}).remove("1-amd64", "alone", "alone-too")
 	expect(t, b.plan(t), nil,
 		"delete-component :1-amd64 (root)",
 		"delete-component :alone (root)",
 		"delete-component :alone-too (root)",
 		"delete-component :"+oci.FallbackTag(alone.Digest)+".sig (attachment)",
+		"delete-component :"+oci.FallbackTag(alone.Digest)+".too (attachment)",
 		"delete-component :"+oci.FallbackTag(sig.Digest)+".att (attachment)")
 	for _, s := range b.plan(t).Steps {
 		if s.Handle == "" || s.Digest == "" {

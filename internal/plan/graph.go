@@ -196,11 +196,6 @@ func verdictsOf(repo *inventory.Repository, report *policy.Report) []tagVerdict 
 			verdicts[place] = tagVerdict{decided: true, verdict: d.Verdict}
 		}
 	}
-	for i := 1; i < len(verdicts); i++ {
-		if repo.Tags[i].Name == repo.Tags[i-1].Name {
-			verdicts[i] = verdicts[i-1]
-		}
-	}
 	return verdicts
 }
 
