@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/regkeep/regkeep/internal/inventory"
 	"github.com/regkeep/regkeep/internal/oci"
@@ -97,36 +96,6 @@ func TestProtectionOfLatest(t *testing.T) {
 	expect(t, policy("", `"**", latest`), "latest=remove")
 	expect(t, policy("", `"/latest/", "*"`), "latest=keep/protected")
 	expect(t, policy("protect: [{tags: [x]}]\n", `"**"`), "latest=keep/protected x=keep/protected y=remove")
-}
-
-func TestFloor(t *testing.T) {
-	w := newWorld()
-	w.image("a", days(50), "a", "a2")
-	w.image("b", days(40), "b", "b2")
-	w.image("c", days(40), "c")
-	w.image("d", days(60), "d")
-	judge := func(floor string) map[string]string {
-		text := "version: 1\n" + floor + oneRule("{tags: [\"**\"], remove: [{older_than: 30d}]}")[len("version: 1\n"):]
-		return verdicts(parse(t, text).Evaluate(w.repo, nil, now))
-	}
-	expect(t, judge(""), "b=keep/floor b2=keep/floor c=keep/floor a=remove a2=remove d=remove")
-	expect(t, judge("floor: 3\n"), "b=keep/floor c=keep/floor a=keep/floor a2=keep/floor d=remove")
-	expect(t, judge("floor: 0\n"), "a=remove b=remove c=remove d=remove")
-	w.image("e", days(10), "e")
-	expect(t, judge(""), "e=keep/not-due b=remove c=remove")
-	// Neither what is held nor what nobody could read is certain to stay.
-	w.image("x", time.Time{}, "e")
-	delete(w.repo.Manifests, sha("e"))
-	w.tag("latest", "").Problem = "503"
-	w.repo.Tags = slices.DeleteFunc(w.repo.Tags, func(t inventory.Tag) bool { return t.Name == "e" && t.Digest == sha("e") })
-	expect(t, judge(""), "e=hold/unknown-age latest=keep/protected b=keep/floor c=keep/floor a=remove")
-	w.repo.Tags = slices.DeleteFunc(w.repo.Tags, func(t inventory.Tag) bool { return t.Name == "latest" })
-	expect(t, judge(""), "e=hold/unknown-age b=keep/floor a=remove")
-	for _, m := range w.repo.Manifests {
-		m.Created = time.Time{}
-	}
-	text := oneRule("{tags: [\"**\"], remove: [{tags: [\"**\"]}]}")
-	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "a=keep/floor b=keep/floor c=keep/floor d=keep/floor e=keep/floor")
 }
 
 func TestGapsHoldEverything(t *testing.T) {

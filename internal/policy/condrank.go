@@ -32,6 +32,8 @@ func (t *rankTest) among(e *evaluation, i int) Truth {
 		return Unknown
 	case int(p.rank) > t.n:
 		return False
+	case e.doubting && int(p.rank+g.open) > t.n:
+		return Unknown
 	}
 	return True
 }
@@ -177,7 +179,8 @@ const (
 	markFalse mark = iota
 	markUnknown
 	markTrue
-	markTie // true, with others as new
+	markTie  // true, with others as new
+	markOpen // true, unless a missing fact gives others a newer place
 )
 
 func (m mark) truth() Truth { return min(Truth(m), True) }
@@ -228,7 +231,13 @@ func (t *calendarTest) mark(e *evaluation, r *rule, claimed []int32, rankings []
 	}
 }
 
-func (t *calendarTest) truth(e *evaluation, i int) Truth { return e.marks[t.marks][i].truth() }
+func (t *calendarTest) truth(e *evaluation, i int) Truth {
+	value := e.marks[t.marks][i].truth()
+	if value == True && e.doubting && e.groups[e.claims[i]][t.slot][e.places[t.slot][i].group].open > 0 {
+		return Unknown
+	}
+	return value
+}
 
 func (t *calendarTest) missing(e *evaluation, i int) string { return e.missingOrder(t.spec, i) }
 

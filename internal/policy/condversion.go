@@ -90,13 +90,18 @@ func (t *versionTest) mark(e *evaluation, r *rule, claimed []int32, _ []ranking,
 		}
 	}
 	for _, line := range lines {
+		open := 0
 		if t.newest > 0 {
 			isDate := func(c claim) bool { return e.dated(r, int(c.root), c.version) }
 			mixed := slices.ContainsFunc(line, func(c claim) bool { return !isDate(c) })
 			line = slices.DeleteFunc(line, func(c claim) bool {
-				placeless := !e.steady(int(c.root)) || mixed && isDate(c)
+				steady := e.steady(int(c.root))
+				placeless := !steady || mixed && isDate(c)
 				if placeless {
 					marks[c.root] = markUnknown
+				}
+				if !steady {
+					open++
 				}
 				return placeless
 			})
@@ -107,14 +112,22 @@ func (t *versionTest) mark(e *evaluation, r *rule, claimed []int32, _ []ranking,
 			if k == 0 || !line[k-1].version.Equal(c.version) {
 				place++
 			}
-			if t.newest == 0 || place <= t.newest {
+			switch {
+			case t.newest == 0 || place+open <= t.newest:
 				marks[c.root] = markTrue
+			case place <= t.newest:
+				marks[c.root] = markOpen
 			}
 		}
 	}
 }
 
-func (t *versionTest) truth(e *evaluation, i int) Truth { return e.marks[t.marks][i].truth() }
+func (t *versionTest) truth(e *evaluation, i int) Truth {
+	if m := e.marks[t.marks][i]; m != markOpen || !e.doubting {
+		return m.truth()
+	}
+	return Unknown
+}
 
 func (t *versionTest) missing(e *evaluation, i int) string {
 	if e.steady(i) {

@@ -15,7 +15,7 @@ type sharedKey struct {
 const (
 	noPolicy = -1 - iota
 	noRule
-	builtinLatest
+	builtinItem
 	gapFound
 	floorHolds
 	ruleBase // less the index of the rule
@@ -62,8 +62,8 @@ func (e *evaluation) decide(i int) Decision {
 		d.Reasons = e.reason(holds, i, True, true)
 		return d
 	}
-	if e.p.builtin && d.Root.Name() == builtinTag && !r.tags.Names(builtinTag) {
-		d.Reasons = e.plain(builtinLatest, CodeProtected, "", 0, map[string]any{"tag": builtinTag})
+	if e.builtinLatest(i) {
+		d.Reasons = e.plain(builtinItem, CodeProtected, "", 0, map[string]any{"tag": builtinTag})
 		return d
 	}
 	holds, keepDoubt := e.first(r.keep, i)
@@ -105,6 +105,11 @@ func (e *evaluation) named(i int) []Reason {
 
 // builtinTag is protected unless the policy says otherwise.
 const builtinTag = "latest"
+
+// builtinLatest says whether that protects a root that a rule claims.
+func (e *evaluation) builtinLatest(i int) bool {
+	return e.p.builtin && e.roots[i].Name() == builtinTag && !e.rule(i).tags.Names(builtinTag)
+}
 
 // first finds the first item that holds, or else the first that might.
 func (e *evaluation) first(items []*item, i int) (holds, doubt *item) {

@@ -30,6 +30,7 @@ type evaluation struct {
 	collapsed bool
 	pulls     bool // a missing pull time means never
 	blind     bool // untagged roots may be children of what could not be read
+	doubting  bool // a place that a missing fact could take away counts as unknown
 
 	images   []int32 // which image each root is, -1 where not known; nil until asked
 	imageN   int

@@ -10,15 +10,17 @@ import (
 // floor keeps the newest images where fewer would certainly stay than the
 // policy wants in every repository. What is held counts among those that might
 // go, so that an image is not removed on the strength of one that a missing
-// fact alone keeps; what may be no image at all does not count. Images that tie stay together; where an age is not known
-// the image stays and counts for nothing.
+// fact alone keeps, and so does what only a place among the newest keeps that a
+// missing fact could take from it; what may be no image at all does not count.
+// Images that tie stay together; where an age is not known the image stays and
+// counts for nothing.
 func (e *evaluation) floor(decisions []Decision) {
 	if e.set.Floor == 0 || !slices.ContainsFunc(decisions, func(d Decision) bool { return d.Verdict == Remove }) {
 		return
 	}
 	staying := map[oci.Digest]bool{}
 	for i := range decisions {
-		if decisions[i].Verdict == Keep && e.steady(i) {
+		if decisions[i].Verdict == Keep && e.steady(i) && e.stays(i) {
 			staying[decisions[i].Root.Digest] = true
 		}
 		if len(staying) >= e.set.Floor {
@@ -33,8 +35,28 @@ func (e *evaluation) floor(decisions []Decision) {
 	}
 }
 
+// stays says whether a root that is kept would be whatever the facts turn out to
+// be that are missing: a place among the newest is lost where an image whose
+// order is not known is newer.
+func (e *evaluation) stays(i int) bool {
+	r := e.rule(i)
+	if r == nil {
+		return true
+	}
+	e.doubting = true
+	defer func() { e.doubting = false }()
+	for _, items := range [][]*item{e.p.protect, r.keep} {
+		if holds, _ := e.first(items, i); holds != nil {
+			return true
+		}
+	}
+	due, doubt := e.first(r.remove, i)
+	return due == nil && doubt == nil || e.builtinLatest(i)
+}
+
 // newestOf lists the roots of the newest n images of which nothing certainly
-// stays, with those that tie and those of unknown age.
+// stays, with those that tie and those that have no place: of unknown age, or
+// perhaps no image at all.
 func (e *evaluation) newestOf(decisions []Decision, staying map[oci.Digest]bool, n int) []int {
 	type candidate struct {
 		at    int64
@@ -56,7 +78,7 @@ func (e *evaluation) newestOf(decisions []Decision, staying map[oci.Digest]bool,
 			all = append(all, c)
 		}
 		c.at = max(c.at, at)
-		c.known = c.known && sure == ageKnown
+		c.known = c.known && sure == ageKnown && e.steady(i)
 		c.roots = append(c.roots, i)
 	}
 	var times []int64

@@ -90,6 +90,7 @@ type group struct {
 	name           string
 	roots          int32 // claimed roots
 	placed, unsure int32 // images with and without a known order
+	open           int32 // of the unsure, those that a missing fact could place
 }
 
 // unit is what uses one place.
@@ -99,6 +100,7 @@ type unit struct {
 	id    int32
 	first int32 // a root of it
 	known bool
+	open  bool // a missing fact could give it a place
 }
 
 // ranking is one order of one rule's roots.
@@ -166,6 +168,7 @@ func (e *evaluation) rank(r *rule, claimed []int32, spec rankSpec, places []plac
 			units[at].join(keys[c], known[c], spec)
 		}
 		rk.unitOf[c] = at
+		units[at].open = units[at].open || !known[c] && (spec.by <= byPulled || !e.steady(int(i)))
 	}
 	if unitOfImage != nil {
 		for _, i := range claimed {
@@ -176,10 +179,14 @@ func (e *evaluation) rank(r *rule, claimed []int32, spec rankSpec, places []plac
 	}
 	rk.size = len(units)
 	for _, u := range units {
-		if u.known {
-			rk.groups[u.group].placed++
-		} else {
-			rk.groups[u.group].unsure++
+		switch g := &rk.groups[u.group]; {
+		case u.known:
+			g.placed++
+		case u.open:
+			g.open++
+			fallthrough
+		default:
+			g.unsure++
 		}
 	}
 	units = slices.DeleteFunc(units, func(u unit) bool { return !u.known })
