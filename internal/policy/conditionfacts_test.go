@@ -91,7 +91,7 @@ func TestProtectionOfLatest(t *testing.T) {
 	policy := func(head, tags string) map[string]string {
 		return verdicts(parse(t, "version: 1\n"+head+"policies:\n  - repositories: [\"**\"]\n    rules:\n      - tags: ["+tags+"]\n"+rule).Evaluate(w.repo, nil, now))
 	}
-	expect(t, policy("", `"**"`), "latest=keep/protected x=remove")
+	expect(t, policy("", `"**"`), "latest=keep/protected x=remove y=remove")
 	expect(t, policy("protect: []\n", `"**"`), "latest=remove y=keep/floor")
 	expect(t, policy("", `"**", latest`), "latest=remove")
 	expect(t, policy("", `"/latest/", "*"`), "latest=keep/protected")

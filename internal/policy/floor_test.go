@@ -86,3 +86,11 @@ func TestWhatMayBeNoImageTakesNoPlaceOfTheFloor(t *testing.T) {
 	w.image("strange", days(1)).Kind = oci.KindUnknown // perhaps an index that lists it
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "due=keep/floor")
 }
+
+func TestWhatNoRuleClaimsIsAFloor(t *testing.T) {
+	w := newWorld()
+	w.image("other", days(90), "other")
+	w.image("due", days(40), "due")
+	text := oneRule("{tags: [due], remove: [{older_than: 30d}]}")
+	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "other=keep/no-rule due=remove")
+}
