@@ -78,6 +78,9 @@ func (e *evaluation) seen(i int) int64 {
 	return 0
 }
 
+// deepest is how far indexes that list indexes are followed.
+const deepest = 8
+
 // created is the build time, and whether all that it depends on was read.
 func (e *evaluation) created(i int) (int64, bool) {
 	root := &e.roots[i]
@@ -88,7 +91,6 @@ func (e *evaluation) created(i int) (int64, bool) {
 }
 
 func (e *evaluation) createdOf(m *inventory.Manifest, depth int) (int64, bool) {
-	const deepest = 8
 	whole := m.Read && m.Problem == "" && m.ConfigProblem == "" && depth < deepest
 	stamp := m.Created
 	var children int64

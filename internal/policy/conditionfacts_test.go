@@ -144,6 +144,32 @@ func TestInUse(t *testing.T) {
 	expect(t, judge(true, "v1", ""), "v1=keep/in-use free=remove")
 }
 
+// An index that lists an index that could not be read may list what is in use.
+func TestUseBelowAnUnreadIndex(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(middle *inventory.Manifest, w *world)
+		want   string
+	}{
+		"read":      {func(*inventory.Manifest, *world) {}, "v1=keep/in-use free=remove"},
+		"unread":    {func(m *inventory.Manifest, _ *world) { m.Read, m.Problem, m.Children = false, "503", nil }, "v1=hold free=remove"},
+		"not known": {func(m *inventory.Manifest, w *world) { delete(w.repo.Manifests, m.Digest) }, "v1=hold free=remove"},
+		"not there": {func(m *inventory.Manifest, _ *world) { *m = inventory.Manifest{Digest: m.Digest, Missing: true} }, "v1=remove free=remove"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			leaf := w.image("leaf", days(50))
+			middle := w.index("middle", leaf)
+			w.tag("v1", w.index("top", middle, w.image("other", days(50))).Digest)
+			w.image("free", days(50), "free")
+			c.change(middle, w)
+			e := &usage.Evidence{Sources: []usage.Source{{Name: "k8s", Complete: true}}}
+			e.Add(w.repo.Registry, w.repo.Name, "", leaf.Digest, usage.Witness{Source: "k8s", What: "pod a"})
+			text := "version: 1\nfloor: 0\nprotect: [{in_use: true}]\n" + oneRule("{tags: [\"**\"], remove: [{everything: true}]}")[len("version: 1\n"):]
+			expect(t, verdicts(parse(t, text).Evaluate(w.repo, e, now)), c.want)
+		})
+	}
+}
+
 // A digest in use that no tag leads to stays whatever the rule about untagged
 // manifests says.
 func TestADigestInUseStaysWithoutATag(t *testing.T) {

@@ -136,7 +136,28 @@ func (t useTest) truth(e *evaluation, i int) Truth {
 	if !e.evidence.Known(e.repo.Registry) || e.inUse.obscure || !e.resolved(i) || e.roots[i].Manifest.Kind != oci.KindImage && !e.readable(i) {
 		return Unknown
 	}
+	if e.listsUnread(e.roots[i].Manifest, 0) {
+		return Unknown
+	}
 	return False
+}
+
+// listsUnread says whether something that a manifest lists, at any depth, may
+// itself list an image in use without anybody knowing.
+func (e *evaluation) listsUnread(m *inventory.Manifest, depth int) bool {
+	for _, child := range m.Children {
+		below := e.repo.Manifests[child.Digest]
+		switch {
+		case below != nil && below.Missing:
+		case below != nil && below.Read:
+			if depth == deepest || e.listsUnread(below, depth+1) {
+				return true
+			}
+		case oci.KindOf(child.MediaType) != oci.KindImage:
+			return true
+		}
+	}
+	return false
 }
 
 func (useTest) missing(*evaluation, int) string { return factUse }

@@ -67,7 +67,7 @@ func (e *evaluation) newestOf(decisions []Decision, staying map[oci.Digest]bool,
 	var all []*candidate
 	for i := range decisions {
 		digest := decisions[i].Root.Digest
-		if decisions[i].Verdict == Keep || staying[digest] {
+		if staying[digest] {
 			continue
 		}
 		at, _, sure := e.age(i, FromLatest)

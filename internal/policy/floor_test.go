@@ -64,6 +64,9 @@ func TestAPlaceThatMayBeLostIsNoFloor(t *testing.T) {
 		w.find("v2.0").Digest, w.find("v2.0").Problem = "", "503"
 		t.Log(c.rule)
 		expect(t, judge(), "v1.0=keep due="+c.due)
+		// The newest is the floor, even where it may have to go.
+		w.image("v1", days(34))
+		expect(t, judge(), "v1.0=keep due=remove")
 	}
 }
 
