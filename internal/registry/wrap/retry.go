@@ -16,6 +16,7 @@ import (
 const (
 	attempts     = 5
 	patientTries = 12 // where the registry itself says when to come back
+	brokenTries  = 3  // of what the registry says has broken inside of it
 	firstBackoff = 250 * time.Millisecond
 	mostBackoff  = 30 * time.Second
 	// longestWait is the longest Retry-After that is waited for. A registry
@@ -23,11 +24,13 @@ const (
 	longestWait = 5 * time.Minute
 )
 
-// Retry sends a request again when that is safe and useful: 429, 502, 503, 504
-// and broken connections for methods without effect; for all others only an
+// Retry sends a request again when that is safe and useful: 429, 500, 502, 503,
+// 504 and broken connections for methods without effect; for all others only an
 // answer that says the request was turned away at the door (429, or 503 with
 // Retry-After). 401 and 403 are never retried. A host that never answered is
-// taken to be down; one that did, to be restarting.
+// taken to be down; one that did, to be restarting. A 500 may last (content that
+// is damaged) or be gone at once (distribution 2.8 answers so for a tag that is
+// being written), so it gets fewer tries.
 type Retry struct {
 	next     http.RoundTripper
 	announce func(seconds float64, why string)
@@ -80,6 +83,10 @@ func (r *Retry) judge(req *http.Request, resp *http.Response, err error, attempt
 	r.answered.Store(true)
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+	case http.StatusInternalServerError:
+		if !harmless(req) || attempt >= brokenTries {
+			return 0, "", false
+		}
 	case http.StatusBadGateway, http.StatusGatewayTimeout:
 		if !harmless(req) {
 			return 0, "", false
