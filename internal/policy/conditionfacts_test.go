@@ -153,6 +153,23 @@ func TestUseBelowAnUnreadIndex(t *testing.T) {
 		"read":      {func(*inventory.Manifest, *world) {}, "v1=keep/in-use free=remove"},
 		"unread":    {func(m *inventory.Manifest, _ *world) { m.Read, m.Problem, m.Children = false, "503", nil }, "v1=hold free=remove"},
 		"not known": {func(m *inventory.Manifest, w *world) { delete(w.repo.Manifests, m.Digest) }, "v1=hold free=remove"},
+		"lower": {func(m *inventory.Manifest, w *world) {
+			low := w.index("low")
+			low.Read, low.Problem = false, "503"
+			m.Children = []oci.Descriptor{{MediaType: low.MediaType, Digest: low.Digest}}
+		}, "v1=hold free=remove"},
+		"too deep": {func(m *inventory.Manifest, w *world) {
+			for _, name := range strings.Split("abcdefghij", "") {
+				below := w.index(name)
+				m.Children = []oci.Descriptor{{MediaType: below.MediaType, Digest: below.Digest}}
+				m = below
+			}
+		}, "v1=hold free=remove"},
+		"an image below not known": {func(m *inventory.Manifest, w *world) { delete(w.repo.Manifests, sha("other")) }, "v1=keep/in-use free=remove"},
+		"only an image below, not known": {func(m *inventory.Manifest, w *world) {
+			m.Children = nil
+			delete(w.repo.Manifests, sha("other"))
+		}, "v1=remove free=remove"},
 		"not there": {func(m *inventory.Manifest, _ *world) { *m = inventory.Manifest{Digest: m.Digest, Missing: true} }, "v1=remove free=remove"},
 	} {
 		t.Run(name, func(t *testing.T) {

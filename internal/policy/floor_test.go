@@ -24,6 +24,7 @@ func TestFloor(t *testing.T) {
 	expect(t, judge("floor: 0\n"), "a=remove b=remove c=remove d=remove")
 	w.image("e", days(10), "e")
 	expect(t, judge(""), "e=keep/not-due b=remove c=remove")
+	expect(t, judge("floor: 2\n"), "e=keep/not-due b=keep/floor c=keep/floor a=remove d=remove")
 	// Neither what is held nor what nobody could read is certain to stay.
 	w.image("x", time.Time{}, "e")
 	delete(w.repo.Manifests, sha("e"))
