@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
-	"slices"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply"
@@ -65,6 +63,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		defer func() { err = errors.Join(err, content.close()) }()
 		stack = append(stack, content)
 	}
+	plan := carry(request.Plan)
 	session, err := a.reopenAll(ctx, request.Plan)
 	if err != nil {
 		return Result{}, err
@@ -83,7 +82,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		registries[o.info.Name] = given
 	}
 	result, err = apply.Run(ctx, apply.Request{
-		Plan: carried{request.Plan}, Registries: registries,
+		Plan: plan, Registries: registries,
 		Journal: state, Locks: state, Memory: state, Archive: stack, Place: place, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
 		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Verified: request.Verified, Resume: request.Resume,
@@ -92,27 +91,6 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		return result, err
 	}
 	return result, resultKind(result)
-}
-
-// carried is a plan as apply reads it.
-type carried struct{ *plan.Stored }
-
-// Whole is the header and the summary.
-func (c carried) Whole() (plan.Header, plan.Summary) { return c.Header, c.Summary }
-
-// Repositories yields those in which something changes. Their verdicts are read
-// only where tags are deleted as components.
-func (c carried) Repositories() iter.Seq2[*plan.Repository, error] {
-	if !slices.ContainsFunc(c.Header.Registries, func(info registry.Info) bool { return info.Capabilities.ComponentDelete == registry.SupportYes }) {
-		return c.Steps()
-	}
-	return func(yield func(*plan.Repository, error) bool) {
-		for repo, err := range c.Stored.Repositories() {
-			if (err != nil || len(repo.Steps) > 0) && !yield(repo, err) {
-				return
-			}
-		}
-	}
 }
 
 // fresh refuses an old plan before anything is asked of a registry or a
