@@ -27,15 +27,16 @@ func (s *Store) Capabilities(ctx context.Context, registryName, repository strin
 	return known, json.Unmarshal([]byte(body), &known)
 }
 
-// Learn replaces what is known about a repository.
-func (s *Store) Learn(ctx context.Context, registryName, repository string, learned registry.Capabilities, at time.Time) error {
+// Learn replaces what is known about a repository. Like KeepBaseline it shares
+// its transaction with the other repositories of a run.
+func (s *Store) Learn(_ context.Context, registryName, repository string, learned registry.Capabilities, at time.Time) error {
 	body, err := json.Marshal(learned)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, `INSERT INTO capabilities (registry, repository, body, at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (registry, repository) DO UPDATE SET body = excluded.body, at = excluded.at`,
-		registryName, repository, string(body), micros(at))
+	return s.together(func(t shared) error {
+		return t.exec(s.prepared.capabilities, registryName, repository, string(body), micros(at))
+	})
 }
 
 // Baseline is what a repository held before a run's first step there, nil
@@ -58,11 +59,12 @@ func (s *Store) Baseline(ctx context.Context, run, registryName, repository stri
 }
 
 // KeepBaseline records a baseline; the first one of a run stays.
-func (s *Store) KeepBaseline(ctx context.Context, run, registryName, repository string, baseline journal.Baseline) error {
+func (s *Store) KeepBaseline(_ context.Context, run, registryName, repository string, baseline journal.Baseline) error {
 	body, err := json.Marshal(baseline)
 	if err != nil {
 		return err
 	}
-	return s.exec(ctx, `INSERT INTO baselines (run, registry, repository, body) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (run, registry, repository) DO NOTHING`, run, registryName, repository, string(body))
+	return s.together(func(t shared) error {
+		return t.exec(s.prepared.baseline, run, registryName, repository, string(body))
+	})
 }
