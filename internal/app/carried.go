@@ -16,7 +16,7 @@ type carried struct {
 	small func() ([]*plan.Repository, error) // nil where the plan is not
 }
 
-// mostCarried is how many steps of a plan are held in memory, some 4 MB.
+// mostCarried is how many steps of a plan are held in memory, some 3 MB.
 const mostCarried = 8192
 
 func carry(p *plan.Stored) carried {
