@@ -59,7 +59,9 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, err
 		}
 		if resp != nil {
-			drain(resp.Body)
+			if drain(resp.Body); resp.StatusCode == http.StatusInternalServerError {
+				following = following.WithContext(context.WithValue(following.Context(), brokeKey{}, time.Now()))
+			}
 		}
 		r.tell(wait, why)
 		if err := pause(req.Context(), wait); err != nil {
@@ -67,6 +69,14 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		req = following
 	}
+}
+
+type brokeKey struct{}
+
+// broke is when a request was answered 500 before; zero: it was not.
+func broke(req *http.Request) time.Time {
+	at, _ := req.Context().Value(brokeKey{}).(time.Time)
+	return at
 }
 
 // judge says whether to send again, after what wait.

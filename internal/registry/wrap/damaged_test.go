@@ -1,0 +1,114 @@
+package wrap
+
+import (
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// damaged is a registry that answers 500 for some things, whatever happens.
+type damaged struct {
+	http.RoundTripper
+	paths map[string]bool // nil: for everything
+
+	mu     sync.Mutex
+	broken int // answers
+}
+
+func (d *damaged) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := d.RoundTripper.RoundTrip(req)
+	if err == nil && (d.paths == nil || d.paths[req.URL.Path]) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		resp.StatusCode = http.StatusInternalServerError
+		d.broken++
+	}
+	return resp, err
+}
+
+// What is damaged stays so however slowly it is asked for: the others are asked
+// for as quickly as without it.
+func TestWhatIsDamagedCostsNoPace(t *testing.T) {
+	const all, workers = 5000, 256
+	path := func(i int) string { return fmt.Sprintf("/v2/app/manifests/%d", i) }
+	synctest.Test(t, func(t *testing.T) {
+		d := &damaged{RoundTripper: &model{latency: 10 * time.Millisecond}, paths: map[string]bool{}}
+		for i := 1000; i < all; i += 700 {
+			d.paths[path(i)] = true
+		}
+		wire := NewRetry(NewThrottle(d, 0, 0), nil)
+		begun, jobs := time.Now(), make(chan int)
+		var others time.Duration
+		var asking sync.WaitGroup
+		for range workers {
+			asking.Go(func() {
+				for i := range jobs {
+					req, _ := http.NewRequestWithContext(t.Context(), "HEAD", "http://r.example"+path(i), nil)
+					if resp, err := wire.RoundTrip(req); err != nil || (resp.StatusCode == http.StatusOK) == d.paths[path(i)] {
+						t.Errorf("%s: %v, %v", path(i), resp, err)
+					}
+				}
+			})
+		}
+		for i := range all {
+			jobs <- i
+		}
+		others = time.Since(begun)
+		close(jobs)
+		asking.Wait()
+		if least := all / workers * 10 * time.Millisecond; others > 2*least {
+			t.Errorf("the others were begun after %v, without limits %v", others, least)
+		}
+		if d.broken != brokenTries*len(d.paths) {
+			t.Errorf("%d damaged manifests were asked for %d times", len(d.paths), d.broken)
+		}
+	})
+}
+
+// A registry that breaks over what it answers a moment later is asked too much.
+func TestARegistryThatBreaksIsRelieved(t *testing.T) {
+	for _, knee := range []float64{50, 200} {
+		for _, latency := range []time.Duration{2 * ms, 5 * ms, 20 * ms, 50 * ms} {
+			t.Run(fmt.Sprintf("%.0f %v", knee, latency), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := &model{past: "break", knee: knee, latency: latency, jitter: latency / 2}
+					rate := load(t, NewRetry(NewThrottle(m, 0, 0), nil), m, 40*time.Second)
+					over := 100 * float64(m.refused) / float64(m.sent)
+					if rate < 0.75*knee || over > 2 {
+						t.Errorf("%.0f a second (want %.0f), %.2f %% broken (want at most 2)", rate, 0.75*knee, over)
+					}
+				})
+			})
+		}
+	}
+}
+
+// What is not sent twice cannot show whether it was too much.
+func TestAChangeThatBreaksSlowsDown(t *testing.T) {
+	for method, slower := range map[string]bool{"GET": false, "DELETE": true} {
+		synctest.Test(t, func(t *testing.T) {
+			throttle := NewThrottle(&damaged{RoundTripper: &model{}}, 0, 0)
+			req, _ := http.NewRequestWithContext(t.Context(), method, "http://r.example/v2/app/manifests/v1", nil)
+			if _, err := throttle.RoundTrip(req); err != nil {
+				t.Fatal(err)
+			}
+			if _, bounded := throttle.pace.perSecond(); bounded != slower {
+				t.Errorf("after a 500 to %s: slower %v", method, bounded)
+			}
+		})
+	}
+}
+
+// One that breaks over everything is asked hardly anything.
+func TestABrokenRegistryIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &model{latency: 5 * time.Millisecond}
+		load(t, NewRetry(NewThrottle(&damaged{RoundTripper: m}, 0, 0), nil), m, 40*time.Second)
+		if m.sent > 40 {
+			t.Errorf("%d requests in half a minute", m.sent)
+		}
+	})
+}
