@@ -86,6 +86,42 @@ func TestARegistryThatBreaksIsRelieved(t *testing.T) {
 	}
 }
 
+// crowded is a registry that breaks over every eighth request while more than so
+// many are in flight.
+type crowded struct {
+	*model
+	most int
+
+	mu           sync.Mutex
+	asked, broke int
+}
+
+func (c *crowded) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := c.model.RoundTrip(req)
+	c.model.mu.Lock()
+	many := c.model.now >= c.most
+	c.model.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asked++; err == nil && many && c.asked%8 == 0 {
+		resp.StatusCode = http.StatusInternalServerError
+		c.broke++
+	}
+	return resp, err
+}
+
+// Few answers that are broken are enough, where what they were about is answered
+// later.
+func TestARegistryThatBreaksNowAndThenIsRelieved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &crowded{model: &model{latency: 20 * ms, jitter: 5 * ms}, most: 64}
+		rate := load(t, NewRetry(NewThrottle(c, 0, 0), nil), c.model, 40*time.Second)
+		if part := 100 * float64(c.broke) / float64(c.asked); part > 1 || rate < 64/0.025/2 {
+			t.Errorf("%.0f a second, %.2f %% broken (want at most 1)", rate, part)
+		}
+	})
+}
+
 // What is not sent twice cannot show whether it was too much.
 func TestAChangeThatBreaksSlowsDown(t *testing.T) {
 	for method, slower := range map[string]bool{"GET": false, "DELETE": true} {
