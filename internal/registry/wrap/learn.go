@@ -33,39 +33,15 @@ func (t *Throttle) learn(req *http.Request, resp *http.Response, err error, star
 	if until := now.Add(closed); closed > 0 && until.After(t.closed) {
 		t.closed = until
 	}
-	switch mostly := t.mostlyBroken(status); {
-	case status == http.StatusTooManyRequests, quota > 0:
+	switch trouble := t.trouble(req, status); {
+	case trouble == refusal, quota > 0:
 		t.turnedAway(start, now)
-	case status == http.StatusInternalServerError && !mostly && harmless(req): // it will be asked for again
-	case status != http.StatusInternalServerError && broke(req).Sub(t.cut) > sameCrowd:
-		t.turnedAway(start, now)
-	case status == 0, status == http.StatusServiceUnavailable, status == http.StatusBadGateway,
-		status == http.StatusGatewayTimeout, status == http.StatusInternalServerError:
+	case trouble == failure:
 		t.failed(start, now)
-	default:
+	case trouble == none:
 		t.answered(classOf(req), start, now)
 	}
 	t.admit()
-}
-
-const (
-	// brokenOf is how many answers tell whether the registry or what was asked for
-	// is broken, where it says 500, and brokenPart a part of these.
-	brokenOf   = 16
-	brokenPart = 0.2
-)
-
-// mostlyBroken takes in the status of an answer and says whether many of late
-// were 500. One manifest that is damaged stays so however slowly it is asked for;
-// a registry that is asked too much breaks over many things, or over some that it
-// answers when they are asked for again (broke).
-func (t *Throttle) mostlyBroken(status int) bool {
-	part := 0.0
-	if status == http.StatusInternalServerError {
-		part = 1
-	}
-	t.broken += (part - t.broken) / brokenOf
-	return t.broken > brokenPart
 }
 
 // decided says that a request failed because it was not sent: something between

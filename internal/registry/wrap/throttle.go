@@ -16,22 +16,23 @@ const startConcurrency = 8
 
 // Throttle finds out how many requests a registry can answer at once and how
 // many a second: it starts low, grows while latency holds, and backs off on
-// 429, 5xx (500 where it is no matter of what was asked for) and strain. On strain
-// fewer are in flight at first, and only where that does not help fewer are sent.
-// Where the registry names a time to come back, everything waits for it.
+// 429, 5xx (other than now and then) and strain. On strain fewer are in flight at
+// first, and only where that does not help fewer are sent. Where the registry
+// names a time to come back, everything waits for it.
 type Throttle struct {
 	next  http.RoundTripper
 	limit *rate.Limiter // what the user allows
 	pace  *pace         // what the registry has turned out to bear
 
-	mu      sync.Mutex
-	window  window
-	strain  strain
-	balance balance
-	cut     time.Time // what was sent before tells nothing new about too much
-	look    *look     // under way
-	first   time.Time // when the first answer came
-	sure    bool      // a look at ease was made
+	mu       sync.Mutex
+	window   window
+	strain   strain
+	balance  balance
+	glitches glitches
+	cut      time.Time // what was sent before tells nothing new about too much
+	look     *look     // under way
+	first    time.Time // when the first answer came
+	sure     bool      // a look at ease was made
 
 	// Of slowing down again and again since the pace was raised last: where it
 	// began, per second; 0: it did not, below 0: a look has shown that this pace is
@@ -39,7 +40,6 @@ type Throttle struct {
 	series    float64
 	boundless bool
 	far       float64 // the part to which the pace was cut last, where every answer told; 0: it was not
-	broken    float64 // the part of the answers of late that were 500
 	inFlight  int
 	waiting   []chan struct{}
 	closed    time.Time // nothing starts before

@@ -24,7 +24,7 @@ type model struct {
 	latency time.Duration
 	jitter  time.Duration // up to this much more, uniformly
 	knee    float64       // 0: none
-	past    string        // refuse, break (500), queue, or double: every answer takes two and a half times as long
+	past    string        // refuse, fail (503), break (500), queue, or double: every answer takes two and a half times as long
 	burst   time.Duration // how much of the knee's allowance is saved up; 0: a tenth of a second
 	after   string        // Retry-After of a refusal
 	quota   bool          // tells what is left by RateLimit-Remaining
@@ -85,8 +85,11 @@ func (m *model) admit(now time.Time) (status int, took time.Duration, header htt
 	default:
 		m.tokens = min(m.knee*m.burst.Seconds(), m.tokens+now.Sub(m.filled).Seconds()*m.knee)
 		if m.filled = now; m.tokens < 1 {
-			if status = http.StatusTooManyRequests; m.past == "break" {
+			switch status = http.StatusTooManyRequests; m.past {
+			case "break":
 				status = http.StatusInternalServerError
+			case "fail":
+				status = http.StatusServiceUnavailable
 			}
 			if m.after != "" {
 				header.Set("Retry-After", m.after)
