@@ -192,3 +192,17 @@ func TestABrokenRegistryIsLeftAlone(t *testing.T) {
 		}
 	})
 }
+
+// What one answer alone says. From one that failed nothing is learned of how long
+// answers take.
+func TestTheTroubleOfOneAnswer(t *testing.T) {
+	for status, want := range map[int]trouble{
+		200: none, 202: none, 401: none, 404: none, 405: none,
+		429: refusal, 500: glitch, 502: glitch, 503: glitch, 504: glitch, 0: glitch,
+	} {
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://r.example/v2/", nil)
+		if got := NewThrottle(nil, 0, 0).trouble(req, status); got != want {
+			t.Errorf("%d: %d, want %d", status, got, want)
+		}
+	}
+}
