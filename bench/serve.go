@@ -25,6 +25,7 @@ func shapeFlags(flags *flag.FlagSet) *synthetic.Shape {
 	flags.IntVar(&shape.PerImage, "per-image", 2, "tags that share one digest")
 	flags.DurationVar(&shape.Latency, "latency", 5*time.Millisecond, "of every answer")
 	flags.DurationVar(&shape.Jitter, "jitter", 0, "up to this much more")
+	flags.Float64Var(&shape.Failing, "failing", 0, "part of the requests for manifests and blobs that is answered 502; a floor leaves these out and says so")
 	flags.Float64Var(&shape.Knee.PerSecond, "knee", 0, "requests a second that it bears; 0: any number")
 	flags.StringVar((*string)(&shape.Knee.Past), "past", string(synthetic.Refuse), "the knee: refuse (429), queue, or double (every answer takes 2.5 times as long)")
 	flags.DurationVar(&shape.Knee.Burst, "burst", 100*time.Millisecond, "how much of the knee's allowance is saved up")
@@ -88,7 +89,7 @@ func startChild(ctx context.Context, program string, shape *synthetic.Shape) (*c
 	return startProgram(ctx, []string{
 		program, "serve", "-listen", "127.0.0.1:0",
 		"-repositories", fmt.Sprint(shape.Repositories), "-tags", fmt.Sprint(shape.Tags), "-per-image", fmt.Sprint(shape.PerImage),
-		"-latency", shape.Latency.String(), "-jitter", shape.Jitter.String(),
+		"-latency", shape.Latency.String(), "-jitter", shape.Jitter.String(), "-failing", fmt.Sprint(shape.Failing),
 		"-knee", fmt.Sprint(shape.Knee.PerSecond), "-past", string(shape.Knee.Past), "-burst", shape.Knee.Burst.String(),
 		"-retry-after=" + fmt.Sprint(shape.Knee.RetryAfter), "-rate-limit=" + fmt.Sprint(shape.Knee.RateLimit),
 	})

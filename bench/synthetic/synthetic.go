@@ -1,6 +1,6 @@
 // Package synthetic is a registry that computes its content instead of storing
 // it, for measuring clients: any number of repositories, tags and images, with
-// a latency, a jitter, and a knee beyond which it is pushed over.
+// a latency, a jitter, accidents, and a knee beyond which it is pushed over.
 //
 // It promises that content is a function of the sizes given, that digests are
 // true, and that every request is counted. It is no registry to keep anything
@@ -10,6 +10,7 @@ package synthetic
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"sort"
 	"strconv"
@@ -29,6 +30,7 @@ type Shape struct {
 	Now          time.Time     // images are one per hour, the newest an hour before this
 	Latency      time.Duration // of every answer
 	Jitter       time.Duration // up to this much more, uniformly
+	Failing      float64       // the part of what is asked about manifests and blobs that is answered 502
 	Knee         Knee          // how many requests a second it bears
 }
 
@@ -131,6 +133,9 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	path := strings.TrimPrefix(request.URL.Path, "/v2/")
 	repository, rest, found := cutLast(path, "/manifests/")
 	switch {
+	case (found || strings.Contains(path, "/blobs/")) && rand.Float64() < r.shape.Failing:
+		r.served.others.Add(1)
+		http.Error(w, "bad gateway", http.StatusBadGateway)
 	case found:
 		r.serveManifest(w, request, repository, rest)
 	case path == "_catalog":
