@@ -14,10 +14,15 @@ import (
 )
 
 const (
-	// leastGrowth is how much the heap may grow, in percent, before it is
-	// cleared. Less than Go's own 100: a plan of 135,133 tags in one repository
-	// peaks at 242 MB instead of 336, for 16 % more CPU time
-	// (measured with GOGC=100 beside it).
+	// smallGrowth is how much a small heap may grow, in percent, before it is
+	// cleared: Go's own. A warm plan of 20,000 tags peaks at 100 MB with it and at
+	// 91 with leastGrowth, and takes 4 to 9 % less time.
+	smallGrowth = 100
+	// small is what a heap holds less of that is small, in bytes.
+	small = 64 << 20
+	// leastGrowth is the same for one that is not: a plan of 135,133 tags in one
+	// repository peaks at 242 MB instead of 336, for 16 % more CPU time (measured
+	// with GOGC=100 beside it).
 	leastGrowth = 40
 	// largeGrowth is how much a heap may grow that is large already, in percent: in
 	// that plan, when the listing has come and when everything is decided at the
@@ -59,10 +64,10 @@ func growth(live uint64) int {
 	switch {
 	case live >= large:
 		return largeGrowth
-	case live == 0 || live >= roomy:
+	case live == 0 || live >= small:
 		return leastGrowth
 	}
-	return int(max(leastGrowth, min(1000, 100*(roomy-live)/live)))
+	return int(max(smallGrowth, min(1000, 100*(roomy-min(live, roomy))/live)))
 }
 
 // Prepare takes memory from the system in large pages where it has such, and

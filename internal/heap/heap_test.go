@@ -6,7 +6,7 @@ import (
 )
 
 func TestHowMuchTheHeapMayGrow(t *testing.T) {
-	for live, want := range map[uint64]int{0: leastGrowth, 1 << 20: 1000, 8 << 20: 300, 16 << 20: 100, 20 << 20: 60, 24 << 20: leastGrowth, 32 << 20: leastGrowth, large: largeGrowth, 1 << 30: largeGrowth} {
+	for live, want := range map[uint64]int{0: leastGrowth, 1 << 20: 1000, 8 << 20: 300, 12 << 20: 166, 16 << 20: 100, 20 << 20: smallGrowth, 32 << 20: smallGrowth, small - 1: smallGrowth, small: leastGrowth, large: largeGrowth, 1 << 30: largeGrowth} {
 		if got := growth(live); got != want {
 			t.Errorf("%d MiB live: %d %%, want %d %%", live>>20, got, want)
 		}
