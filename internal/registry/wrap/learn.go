@@ -15,12 +15,13 @@ func (t *Throttle) learn(req *http.Request, resp *http.Response, err error, star
 	if err != nil && (req.Context().Err() != nil || decided(err)) {
 		return
 	}
-	status := 0
+	status, patience := 0, false // whether the registry asks for it
 	var closed, quota time.Duration
 	if resp != nil {
 		status = resp.StatusCode
 		if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 			closed, _ = retryAfter(resp.Header, now)
+			patience = closed > 0
 		}
 		quota = quotaPause(resp.Header, now)
 		closed = max(closed, quota)
@@ -33,7 +34,7 @@ func (t *Throttle) learn(req *http.Request, resp *http.Response, err error, star
 	if until := now.Add(closed); closed > 0 && until.After(t.closed) {
 		t.closed = until
 	}
-	switch trouble := t.trouble(req, status); {
+	switch trouble := t.trouble(req, status, patience); {
 	case trouble == refusal, quota > 0:
 		t.turnedAway(start, now)
 	case trouble == failure:

@@ -31,11 +31,11 @@ const (
 	failedPart = 0.01
 )
 
-// trouble judges one answer; the status of a request that failed without one is 0.
-// One manifest that is damaged is answered 500 however slowly it is asked for: a
+// trouble judges one answer; the status of a request that failed without one is 0,
+// and patience says that the registry named a time to come back. One manifest that is damaged is answered 500 however slowly it is asked for: a
 // registry that is asked too much breaks over many things, or over some that it
 // answers when they are asked for again.
-func (t *Throttle) trouble(req *http.Request, status int) trouble {
+func (t *Throttle) trouble(req *http.Request, status int, patience bool) trouble {
 	g := &t.glitches
 	broken, failed, mended := false, false, false
 	switch status {
@@ -53,7 +53,7 @@ func (t *Throttle) trouble(req *http.Request, status int) trouble {
 	switch {
 	case broken && (g.broken > brokenPart || !harmless(req)):
 		return failure
-	case failed && g.failed > failedPart:
+	case failed && (g.failed > failedPart || patience):
 		return failure
 	case mended && g.failed > failedPart:
 		return refusal

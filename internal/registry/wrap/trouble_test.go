@@ -201,8 +201,32 @@ func TestTheTroubleOfOneAnswer(t *testing.T) {
 		429: refusal, 500: glitch, 502: glitch, 503: glitch, 504: glitch, 0: glitch,
 	} {
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://r.example/v2/", nil)
-		if got := NewThrottle(nil, 0, 0).trouble(req, status); got != want {
+		if got := NewThrottle(nil, 0, 0).trouble(req, status, false); got != want {
 			t.Errorf("%d: %d, want %d", status, got, want)
 		}
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://r.example/v2/", nil)
+	if got := NewThrottle(nil, 0, 0).trouble(req, 503, true); got != failure {
+		t.Errorf("503 that says when to come back: %d", got)
+	}
+}
+
+// A registry that says when to come back does not fail by accident.
+func TestAFailureThatNamesATimeSlowsDown(t *testing.T) {
+	for after, slower := range map[string]bool{"": false, "0": false, "1": true} {
+		synctest.Test(t, func(t *testing.T) {
+			headers := http.Header{}
+			if after != "" {
+				headers.Set("Retry-After", after)
+			}
+			throttle := NewThrottle(&script{answers: []any{503}, headers: headers}, 0, 0)
+			req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://r.example/v2/app/manifests/v1", nil)
+			if _, err := throttle.RoundTrip(req); err != nil {
+				t.Fatal(err)
+			}
+			if _, bounded := throttle.pace.perSecond(); bounded != slower {
+				t.Errorf("Retry-After %q: slower %v", after, bounded)
+			}
+		})
 	}
 }
