@@ -175,6 +175,9 @@ func TestOneAfterTheOther(t *testing.T) {
 	var under atomic.Int32
 	var order []string
 	r.registry.Before(func(c call.Call) {
+		if c.Op == call.Tags {
+			return // which hands tags on while it is read: its pages are the throttle's matter
+		}
 		if under.Add(1) > 1 {
 			t.Errorf("%s %s comes while another request is under way", c.Op, c.Reference)
 		}
@@ -182,7 +185,11 @@ func TestOneAfterTheOther(t *testing.T) {
 			order = append(order, c.Repository+" "+c.Reference)
 		}
 	})
-	r.registry.After(func(call.Call) { under.Add(-1) })
+	r.registry.After(func(c call.Call) {
+		if c.Op != call.Tags {
+			under.Add(-1)
+		}
+	})
 	// Requests that fail do not come to After.
 	inner := r.registry.Reader()
 	req := r.request()
