@@ -137,6 +137,8 @@ func (r *Registry) hint(c call, resp *http.Response, failure *registry.Error) st
 		return "Ask more slowly with --rate."
 	case failure.Kind == registry.ErrUnavailable && resp.StatusCode == http.StatusNotFound:
 		return "The answer is a web page and not a registry's: is something in front of it, or the address wrong?"
+	case resp.StatusCode == http.StatusInternalServerError && failure.Reference != "" && c.method != http.MethodDelete:
+		return "Where it is answered so every time, it is damaged: push it again, or remove it from the registry's storage; the log of the registry says more."
 	case resp.StatusCode == http.StatusBadRequest && speaksTLS(failure.Message):
 		return "This address wants TLS: write https:// before it, or leave --plain-http out."
 	}

@@ -125,6 +125,9 @@ func TestHead(t *testing.T) {
 				if !errors.Is(err, c.failure) {
 					t.Errorf("%+v, %v; want %v", head, err, c.failure)
 				}
+				if damaged := c.head == http.StatusInternalServerError; err != nil && damaged != strings.Contains(err.Error(), "push it again") {
+					t.Errorf("what to do next: %v", err)
+				}
 				return
 			}
 			if err != nil || head.Digest != right || head.Size != int64(len(sample)) || head.MediaType != oci.MediaTypeImage {
