@@ -27,6 +27,7 @@ type attempt struct {
 	intended bool            // it, or this one
 	looked   time.Time       // when the look at the target began
 	again    bool            // it is the second one
+	insisted bool            // it is taken once more, because what it did had no effect
 	acted    error           // what the delete was answered with, while the step waits for a listing
 	unclear  bool            // an earlier process, or this one, does not know how far a delete came: see linger
 	followed []string        // its tags that were gone with the manifest when they were last looked at
@@ -332,14 +333,29 @@ func (a *attempt) intend(ctx context.Context, action plan.Action) error {
 	return nil
 }
 
-// insist acts, and once more if the registry was not available and a patient
-// look showed that nothing has happened.
+// insist acts. Where the registry was not available and a patient look showed that
+// nothing has happened, half a minute has gone by: the step is taken once more,
+// from its first look on.
 func (a *attempt) insist(ctx context.Context, after func(context.Context, error) (journal.Status, string, error), act func() error) (journal.Status, string, error) {
 	acted := act()
 	status, why, err := after(ctx, acted)
-	if status != journal.Failed || !errors.Is(acted, registry.ErrUnavailable) || err != nil || a.waiting.Err() != nil {
+	if a.insisted || status != journal.Failed || !errors.Is(acted, registry.ErrUnavailable) || err != nil || a.waiting.Err() != nil {
 		return status, why, err
 	}
-	a.halt = ""
-	return after(ctx, act())
+	a.halt, a.again, a.insisted = "", false, true
+	return a.take(ctx)
+}
+
+// take takes the step from its first look on.
+func (a *attempt) take(ctx context.Context) (journal.Status, string, error) {
+	switch a.Action {
+	case plan.DeleteManifest:
+		return a.deleteManifest(ctx)
+	case plan.Untag, plan.OverwriteTag, plan.DeleteComponent:
+		return a.removeTag(ctx)
+	case plan.PutManifest:
+		return a.putManifest(ctx)
+	default:
+		return a.putTag(ctx)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/apply"
 	"github.com/regkeep/regkeep/internal/apply/applytest"
@@ -309,5 +310,58 @@ func TestTwoRunsAtOnceOnOneRegistry(t *testing.T) {
 	allDone(t, r.apply(t))
 	if !tried {
 		t.Error("no second run")
+	}
+}
+
+// A delete that the registry was not available for is sent again after half a
+// minute of looks. Whatever was pushed by then stays.
+func TestAPushBeforeADeleteIsSentAgain(t *testing.T) {
+	for name, push := range map[string]func(r *world.Repository){
+		"a new tag on it": func(r *world.Repository) { r.Tags["new"] = r.Tags["a"] },
+		"a new index lists it": func(r *world.Repository) {
+			r.Tag("new", r.Index(world.Index{Children: []*world.Manifest{r.Manifests[r.Tags["a"]]}}))
+		},
+		"one of its tags is pushed again": func(r *world.Repository) { r.Tag("a", r.Image(world.Image{})) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := twins(t, memory.Options{})
+			image := digestOf(t, r, "app", "a")
+			req := r.request()
+			script := r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Nth: 1, Kind: fault.Refuse, Err: registry.ErrUnavailable})
+			pushed := false
+			req.Sleep = func(ctx context.Context, d time.Duration) error {
+				if !pushed {
+					pushed = true
+					r.registry.Edit(func(w *world.World) { push(w.Repository("app")) })
+				}
+				return r.clock.Sleep(ctx, d)
+			}
+			result, err := applytest.Run(t.Context(), req)
+			if err != nil || len(script.Unused()) > 0 {
+				t.Fatalf("%v, unused faults %v", err, script.Unused())
+			}
+			if o := result.Outcomes[0]; o.Status.Succeeded() || result.Damaged {
+				t.Errorf("%s (%s), %+v", o.Status, o.Error, result.Verifications)
+			}
+			if app := r.registry.World().Repositories["app"]; app.Manifests[image] == nil || len(app.Tags) < 3 {
+				t.Errorf("left are %v", app.Tags)
+			}
+		})
+	}
+}
+
+// Where nothing was pushed the second one does it.
+func TestADeleteIsSentAgain(t *testing.T) {
+	r := twins(t, memory.Options{})
+	req := r.request()
+	r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Nth: 1, Kind: fault.Refuse, Err: registry.ErrUnavailable})
+	result, err := applytest.Run(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	allDone(t, result)
+	r.check(t, "after", false)
+	if r.clock.slept < 30*time.Second {
+		t.Errorf("it was looked after for %v", r.clock.slept)
 	}
 }

@@ -201,16 +201,7 @@ func (r *repository) step(ctx context.Context, s plan.Step, turns *turns, i int)
 			r.stopWhere(a.halt)
 		}
 	}()
-	switch s.Action {
-	case plan.DeleteManifest:
-		return a.deleteManifest(work)
-	case plan.Untag, plan.OverwriteTag, plan.DeleteComponent:
-		return a.removeTag(work)
-	case plan.PutManifest:
-		return a.putManifest(work)
-	default:
-		return a.putTag(work)
-	}
+	return a.take(work)
 }
 
 // pending says whether a step to come deletes a digest, or puts it back.
