@@ -3,6 +3,7 @@ package apply_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,74 @@ func TestATagPushedWhileOthersAreDeleted(t *testing.T) {
 		if n := r.registry.Counts()[call.Tags]; n != 3 {
 			t.Errorf("%d listings", n)
 		}
+	}
+}
+
+// A tag that stays is moved to a doomed image while others are deleted, as a
+// promotion by retag does; so is one that was new a moment before, and one that
+// was to go with another image. All are seen with the next listing.
+func TestATagMovedWhileOthersAreDeleted(t *testing.T) {
+	r, tags := images(t, 100, 8)
+	was := r.before.Repositories["app"].Tags
+	moved := map[string]string{"kept": tags[60], "new": tags[70], tags[99]: tags[80]} // to what they point to
+	var mu sync.Mutex
+	deleted := 0
+	r.registry.After(func(c call.Call) {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.Op != call.DeleteManifest {
+			return
+		}
+		switch deleted++; deleted {
+		case 1:
+			r.registry.Edit(func(w *world.World) { w.Repository("app").Tags["new"] = was["kept"] })
+			_ = r.clock.Sleep(context.Background(), 16*time.Second)
+		case 30:
+			r.registry.Edit(func(w *world.World) {
+				for tag, to := range moved {
+					w.Repository("app").Tags[tag] = was[to]
+				}
+			})
+			_ = r.clock.Sleep(context.Background(), 16*time.Second)
+		}
+	})
+	result := r.apply(t)
+	left := r.registry.World().Repositories["app"]
+	for tag, to := range moved {
+		if o := outcome(t, r, result, to); o.Status != journal.Changed || !strings.Contains(o.Error, strconv.Quote(tag)) {
+			t.Errorf("%s: %s (%s)", to, o.Status, o.Error)
+		}
+		if left.Manifests[was[to]] == nil || left.Tags[tag] != was[to] {
+			t.Errorf("what %s points to is gone", tag)
+		}
+	}
+	if result.Damaged {
+		t.Errorf("%+v", result.Verifications)
+	}
+}
+
+// Looks that take long are made again so rarely that they take a tenth of the time.
+func TestAllTagsAreLookedAtSeldom(t *testing.T) {
+	r, _ := images(t, 100, 1)
+	began, looks := r.clock.Now(), 0
+	var at []time.Duration
+	r.registry.Before(func(c call.Call) {
+		switch {
+		case c.Op == call.Head && looks < 101: // those of the survey
+			looks++
+			_ = r.clock.Sleep(context.Background(), 100*time.Millisecond)
+		case c.Op == call.Head && c.Reference == "kept":
+			at = append(at, r.clock.Now().Sub(began).Round(time.Second))
+			_ = r.clock.Sleep(context.Background(), 10*time.Second) // it alone takes as long as they did
+		case c.Op == call.DeleteManifest:
+			_ = r.clock.Sleep(context.Background(), 4*time.Second)
+		}
+	})
+	allDone(t, r.apply(t))
+	// The survey ends after 10 s; nine times that later, and so on; the last one
+	// verifies.
+	if len(at) < 4 || at[0] < 101*time.Second || at[1]-at[0] < 100*time.Second || at[1]-at[0] > 120*time.Second {
+		t.Errorf("the tag that stays is looked at after %v", at)
 	}
 }
 

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,8 @@ type picture struct {
 	can      registry.Capabilities
 	tags     map[string]oci.Descriptor // as last seen; without those that went
 	surveyed time.Time                 // when the listing behind them began
+	lookedAt time.Time                 // when all tags were looked at last
+	lookTook time.Duration             // how long that took
 	bare     map[string]bool           // tags that the survey listed, and found nothing behind
 	// guarded are digests that must stay, with the reason: something that stays
 	// leads to them.
@@ -225,6 +228,13 @@ func (p *picture) mayLinger(digest oci.Digest, tags []string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.ContainsFunc(tags, func(tag string) bool { return p.bare[tag] || p.tags[tag].Digest == digest })
+}
+
+// seenTags are the tags as last seen, without those that went.
+func (p *picture) seenTags() map[string]oci.Descriptor {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.tags)
 }
 
 func (p *picture) knows(tag string) bool {

@@ -321,6 +321,7 @@ func TestAPushBeforeADeleteIsSentAgain(t *testing.T) {
 		"a new index lists it": func(r *world.Repository) {
 			r.Tag("new", r.Index(world.Index{Children: []*world.Manifest{r.Manifests[r.Tags["a"]]}}))
 		},
+		"a tag moves to it":               func(r *world.Repository) { r.Tags["kept"] = r.Tags["a"] },
 		"one of its tags is pushed again": func(r *world.Repository) { r.Tag("a", r.Image(world.Image{})) },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,9 @@ import (
 const (
 	// fresh is how long a tag listing stands before it is read again for new names.
 	fresh = 15 * time.Second
+	// seldom is how many times as long as the looks at all tags take they are not
+	// looked at again: so that takes a tenth of the time at most.
+	seldom = 9
 	// listedAhead is how many tags may be listed and not yet looked at.
 	listedAhead = 4096
 )
@@ -80,7 +83,14 @@ func (r *repository) survey(ctx context.Context, open []plan.Step) error {
 		delete(listed, name)
 	}
 	r.tags, r.bare, r.surveyed = tags, listed, began
+	r.noteLooks(began)
 	return nil
+}
+
+// noteLooks notes how long the looks at all tags took that began then.
+func (r *repository) noteLooks(began time.Time) {
+	r.lookedAt = r.Now()
+	r.lookTook = r.lookedAt.Sub(began)
 }
 
 // namesOf sends each tag that is listed, once, and notes it, and then those that
@@ -228,9 +238,9 @@ func (r *repository) staying(open []plan.Step) map[string]oci.Descriptor {
 }
 
 // refresh looks for tags that appeared since the listing, once it is no longer
-// fresh, and guards what they lead to. Steps that come meanwhile wait for it:
-// none acts on a listing older than fresh. Steps that wait for a listing are
-// settled by the way.
+// fresh, and guards what they lead to; seldom also for tags that moved. Steps that
+// come meanwhile wait for it: none acts on a listing older than fresh. Steps that
+// wait for a listing are settled by the way.
 func (r *repository) refresh(ctx context.Context) error {
 	waiting, names, err := r.listAgain(ctx)
 	if err != nil {
@@ -249,7 +259,10 @@ func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names [
 		return nil, nil, nil
 	}
 	waiting = r.along.take()
-	if names, err = r.guardNew(ctx); err != nil {
+	if names, err = r.guardNew(ctx); err == nil {
+		err = r.guardMoved(ctx)
+	}
+	if err != nil {
 		r.along.leave(waiting...)
 		return nil, nil, err
 	}
@@ -264,13 +277,7 @@ func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
-	unknown := slices.DeleteFunc(slices.Clone(names), r.knows)
-	looking := make(chan string, len(unknown))
-	for _, name := range unknown {
-		looking <- name
-	}
-	close(looking)
-	appeared, err := r.resolve(ctx, looking)
+	appeared, err := r.resolveAll(ctx, slices.DeleteFunc(slices.Clone(names), r.knows))
 	if err != nil {
 		return nil, err
 	}
@@ -281,4 +288,40 @@ func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
 		r.appeared(name, appeared[name])
 	}
 	return names, nil
+}
+
+// guardMoved looks at all tags again and guards what those lead to that somebody
+// has moved: to an image that is to go, perhaps. Where tags are deleted as
+// components the others on an image stay in any case.
+func (r *repository) guardMoved(ctx context.Context) error {
+	began := r.Now()
+	if r.components() || began.Sub(r.lookedAt) < seldom*r.lookTook {
+		return nil
+	}
+	before := r.seenTags()
+	now, err := r.resolveAll(ctx, slices.Sorted(maps.Keys(before)))
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		if before[name].Digest == now[name].Digest {
+			continue
+		}
+		if err := r.guardTag(ctx, name, now[name]); err != nil {
+			return err
+		}
+		r.appeared(name, now[name])
+	}
+	r.noteLooks(began)
+	return nil
+}
+
+// resolveAll is resolve for names that are known.
+func (r *repository) resolveAll(ctx context.Context, names []string) (map[string]oci.Descriptor, error) {
+	looking := make(chan string, len(names))
+	for _, name := range names {
+		looking <- name
+	}
+	close(looking)
+	return r.resolve(ctx, looking)
 }
