@@ -353,7 +353,7 @@ func TestAPushBeforeADeleteIsSentAgain(t *testing.T) {
 
 // Where nothing was pushed the second one does it.
 func TestADeleteIsSentAgain(t *testing.T) {
-	r := twins(t, memory.Options{})
+	r, _ := images(t, 3, 1)
 	req := r.request()
 	r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Nth: 1, Kind: fault.Refuse, Err: registry.ErrUnavailable})
 	result, err := applytest.Run(t.Context(), req)
@@ -364,5 +364,26 @@ func TestADeleteIsSentAgain(t *testing.T) {
 	r.check(t, "after", false)
 	if r.clock.slept < 30*time.Second {
 		t.Errorf("it was looked after for %v", r.clock.slept)
+	}
+}
+
+// Twice is enough where it is of no use.
+func TestADeleteIsSentTwice(t *testing.T) {
+	r, _ := images(t, 3, 1)
+	req := r.request()
+	sent := 0
+	script := r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Kind: fault.Refuse, Err: registry.ErrUnavailable})
+	req.Sleep = func(ctx context.Context, d time.Duration) error {
+		if sent++; sent > 100 {
+			return context.Canceled
+		}
+		return r.clock.Sleep(ctx, d)
+	}
+	result, err := applytest.Run(t.Context(), req)
+	if err != nil || len(script.Unused()) > 0 {
+		t.Fatal(err, script.Unused())
+	}
+	if result.Counts[journal.Failed] != 1 || result.Counts[journal.Refused] != 2 || r.clock.slept > 65*time.Second {
+		t.Errorf("%v after %v", result.Counts, r.clock.slept)
 	}
 }

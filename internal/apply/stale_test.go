@@ -11,6 +11,9 @@ import (
 	"github.com/regkeep/regkeep/internal/archive"
 	"github.com/regkeep/regkeep/internal/journal"
 	"github.com/regkeep/regkeep/internal/oci"
+	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
+	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/world"
 )
@@ -61,6 +64,29 @@ func TestALookThatHasGrownOldIsRepeated(t *testing.T) {
 					t.Error("what was pushed meanwhile is gone")
 				}
 			})
+		}
+	}
+}
+
+// So is the look of a step that is taken once more.
+func TestALookThatHasGrownOldTheSecondTimeIsRepeated(t *testing.T) {
+	for at := 1; at <= 3; at++ { // twice before the first delete, then before the second
+		r := twins(t, memory.Options{})
+		image, asked, pushed := digestOf(t, r, "app", "a"), 0, false
+		req := r.request()
+		r.faulty(&req, fault.Fault{Op: call.DeleteManifest, Nth: 1, Kind: fault.Refuse, Err: registry.ErrUnavailable})
+		req.Archive = slowArchive{r.state, r.clock, image, func() {
+			if asked++; asked == at {
+				pushed = true
+				r.registry.Edit(func(w *world.World) { w.Repository("app").Tags["v1.0"] = image })
+			}
+		}}
+		result, err := applytest.Run(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := r.registry.World().Repositories["app"]; pushed && (left.Tags["v1.0"] == "" || left.Manifests[image] == nil || result.Counts[journal.Changed] != 1) {
+			t.Errorf("pushed while the archive was asked for the %dth time: %v, left are %v", at, result.Counts, left.Tags)
 		}
 	}
 }

@@ -291,11 +291,10 @@ func (r *repository) guardNew(ctx context.Context) (names []string, err error) {
 }
 
 // guardMoved looks at all tags again and guards what those lead to that somebody
-// has moved: to an image that is to go, perhaps. Where tags are deleted as
-// components the others on an image stay in any case.
+// has moved: to an image that is to go, perhaps.
 func (r *repository) guardMoved(ctx context.Context) error {
 	began := r.Now()
-	if r.components() || began.Sub(r.lookedAt) < seldom*r.lookTook {
+	if began.Sub(r.lookedAt) < seldom*r.lookTook {
 		return nil
 	}
 	before := r.seenTags()
