@@ -28,6 +28,7 @@ type attempt struct {
 	looked   time.Time       // when the look at the target began
 	again    bool            // it is the second one
 	insisted bool            // it is taken once more, because what it did had no effect
+	late     int             // how often its request was held back too long to be sent
 	acted    error           // what the delete was answered with, while the step waits for a listing
 	unclear  bool            // an earlier process, or this one, does not know how far a delete came: see linger
 	followed []string        // its tags that were gone with the manifest when they were last looked at
@@ -77,7 +78,7 @@ func (a *attempt) until(ctx context.Context, delays []time.Duration, look func(c
 // waits says how long to look for the effect of a request that was answered
 // like this. A clear no is a no; everything else may still happen.
 func waits(acted error) []time.Duration {
-	for _, kind := range []error{registry.ErrDenied, registry.ErrLocked, registry.ErrUnsupported, registry.ErrChanged, registry.ErrThrottled, registry.ErrNotFound} {
+	for _, kind := range []error{registry.ErrDenied, registry.ErrLocked, registry.ErrUnsupported, registry.ErrChanged, registry.ErrThrottled, registry.ErrNotFound, registry.ErrLate} {
 		if errors.Is(acted, kind) {
 			return nil
 		}
@@ -335,9 +336,21 @@ func (a *attempt) intend(ctx context.Context, action plan.Action) error {
 
 // insist acts. Where the registry was not available and a patient look showed that
 // nothing has happened, half a minute has gone by: the step is taken once more,
-// from its first look on.
-func (a *attempt) insist(ctx context.Context, after func(context.Context, error) (journal.Status, string, error), act func() error) (journal.Status, string, error) {
-	acted := act()
+// from its first look on. So it is where its request was held back until the look
+// before it had grown old, and then not sent: as often as that happens, and each
+// time a look may grow twice as old, because a registry that is asked slowly has to
+// come to an end, too.
+func (a *attempt) insist(ctx context.Context, after func(context.Context, error) (journal.Status, string, error), act func(ctx context.Context) error) (journal.Status, string, error) {
+	soon := ctx
+	if !a.looked.IsZero() { // what is put under its digest does no harm however late
+		soon = registry.SendWithin(ctx, fresh<<a.late-a.Now().Sub(a.looked))
+	}
+	acted := act(soon)
+	if errors.Is(acted, registry.ErrLate) {
+		a.again = false
+		a.late++
+		return a.take(ctx)
+	}
 	status, why, err := after(ctx, acted)
 	if a.insisted || status != journal.Failed || !errors.Is(acted, registry.ErrUnavailable) || err != nil || a.waiting.Err() != nil {
 		return status, why, err

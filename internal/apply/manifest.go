@@ -116,7 +116,7 @@ func (a *attempt) deleteManifest(ctx context.Context) (journal.Status, string, e
 	if err := a.intend(ctx, plan.DeleteManifest); err != nil {
 		return "", "", err
 	}
-	return a.insist(ctx, a.afterDelete, func() error {
+	return a.insist(ctx, a.afterDelete, func(ctx context.Context) error {
 		if !before.there {
 			return nil
 		}

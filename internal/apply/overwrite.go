@@ -57,7 +57,7 @@ func (a *attempt) overwrite(ctx context.Context, raw *oci.RawManifest) (journal.
 	case err != nil:
 		return a.unsettled(nil, err)
 	case at.Digest == a.Digest && raw != nil:
-		acted := a.mutator.PutManifest(ctx, a.name, a.Tag, placeholder)
+		acted := a.mutator.PutManifest(registry.SendWithin(ctx, fresh), a.name, a.Tag, placeholder)
 		covered, err := a.until(ctx, waits(acted), func(ctx context.Context) (bool, error) {
 			at, err := a.head(ctx, a.Tag)
 			return at.Digest == placeholder.Digest, err

@@ -2,6 +2,7 @@ package apply_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/plan"
 	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/mutate"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/call"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/fault"
 	"github.com/regkeep/regkeep/internal/registry/registrytest/memory"
@@ -385,5 +387,89 @@ func TestADeleteIsSentTwice(t *testing.T) {
 	}
 	if result.Counts[journal.Failed] != 1 || result.Counts[journal.Refused] != 2 || r.clock.slept > 65*time.Second {
 		t.Errorf("%v after %v", result.Counts, r.clock.slept)
+	}
+}
+
+// lateMutator holds deletes and tags back for longer than looks stand, so many
+// times.
+type lateMutator struct {
+	mutate.Mutator
+	times  int
+	before func()
+	within []time.Duration
+}
+
+func (l *lateMutator) hold(ctx context.Context) error {
+	by, _ := registry.SendBy(ctx)
+	l.within = append(l.within, time.Until(by).Round(time.Second))
+	if l.times--; l.times < 0 {
+		return nil
+	}
+	l.before()
+	return registry.ErrLate
+}
+
+func (l *lateMutator) DeleteManifest(ctx context.Context, repository string, digest oci.Digest) error {
+	if err := l.hold(ctx); err != nil {
+		return err
+	}
+	return l.Mutator.DeleteManifest(ctx, repository, digest)
+}
+
+func (l *lateMutator) Untag(ctx context.Context, tag mutate.Tag) error {
+	if err := l.hold(ctx); err != nil {
+		return err
+	}
+	return l.Mutator.Untag(ctx, tag)
+}
+
+// A request that the registry's limits hold back for minutes is not sent: the step
+// looks again, and acts on what it sees then.
+func TestARequestThatIsHeldBackIsLookedBeforeAgain(t *testing.T) {
+	for name, push := range map[string]func(r *world.Repository){
+		"nothing":          func(*world.Repository) {},
+		"a new tag":        func(r *world.Repository) { r.Tags["new"] = r.Tags["a"] },
+		"the tag is moved": func(r *world.Repository) { r.Tag("a", r.Image(world.Image{})) },
+	} {
+		for kind, remove := range map[string]applytest.Remove{"delete": {"app": {"a", "b"}}, "untag": {"app": {"a"}}} {
+			t.Run(kind+", "+name, func(t *testing.T) {
+				w := world.New(world.DefaultNow)
+				app := w.Repository("app")
+				app.Tag("kept", app.Image(world.Image{}))
+				old := app.Image(world.Image{})
+				app.Tag("a", old)
+				app.Tag("b", old)
+				r := newRig(t, w, remove, memory.Options{})
+				req := r.request()
+				mutator := &lateMutator{Mutator: r.registry.Mutator(), times: 3, before: func() {
+					_ = r.clock.Sleep(context.Background(), time.Minute)
+				}}
+				late := mutator.before
+				mutator.before = func() {
+					if mutator.times == 0 {
+						r.registry.Edit(func(w *world.World) { push(w.Repository("app")) })
+					}
+					late()
+				}
+				req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+				result, err := applytest.Run(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				done := name == "nothing" || kind == "untag" && name == "a new tag"
+				if o := result.Outcomes[0]; o.Status.Succeeded() != done || result.Damaged || len(result.Outcomes) != 1 {
+					t.Errorf("%s (%s)", o.Status, o.Error)
+				}
+				left := r.registry.World().Repositories["app"]
+				if name == "a new tag" && left.Tags["new"] != old.Digest || name == "the tag is moved" && left.Tags["a"] == "" {
+					t.Errorf("left are %v", left.Tags)
+				}
+				// A look may grow twice as old each time.
+				want := []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
+				if done && !slices.Equal(mutator.within, want) || !done && !slices.Equal(mutator.within, want[:3]) {
+					t.Errorf("sent within %v", mutator.within)
+				}
+			})
+		}
 	}
 }

@@ -52,6 +52,7 @@ func (a *attempt) putTag(ctx context.Context) (journal.Status, string, error) {
 	if a.isDue(a.Digest) {
 		return postponed, "", nil
 	}
+	a.looked = a.Now()
 	before, err := a.head(ctx, a.Tag)
 	switch {
 	case err != nil:
@@ -104,7 +105,7 @@ func (a *attempt) put(ctx context.Context, reference string, raw oci.RawManifest
 			return journal.Done, "", nil
 		}
 		return a.unmoved(acted)
-	}, func() error { return a.mutator.PutManifest(ctx, a.name, reference, raw) })
+	}, func(ctx context.Context) error { return a.mutator.PutManifest(ctx, a.name, reference, raw) })
 }
 
 // waitsFor says whether something that a manifest needs, or its subject, is

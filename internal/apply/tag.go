@@ -62,7 +62,7 @@ func (a *attempt) removeTag(ctx context.Context) (journal.Status, string, error)
 	status, why, err := a.insist(ctx, func(ctx context.Context, acted error) (journal.Status, string, error) {
 		unsupported = errors.Is(acted, registry.ErrUnsupported)
 		return a.afterUntag(ctx, acted, raw)
-	}, func() error {
+	}, func(ctx context.Context) error {
 		return a.mutator.Untag(ctx, mutate.Tag{Repository: a.name, Name: a.Tag, Digest: a.Digest, Handle: a.Handle})
 	})
 	if status == journal.Failed && unsupported && err == nil && a.Action != plan.DeleteComponent {

@@ -9,9 +9,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/regkeep/regkeep/internal/oci"
 	"github.com/regkeep/regkeep/internal/registry"
+	"github.com/regkeep/regkeep/internal/registry/distribution"
 	"github.com/regkeep/regkeep/internal/registry/mutate"
 )
 
@@ -236,5 +238,22 @@ func TestPutBlob(t *testing.T) {
 				t.Errorf("%q, %v", stored, err)
 			}
 		})
+	}
+}
+
+// A delete that is held back, because the registry asked for patience, is not sent
+// when the look before it has grown old.
+func TestADeleteThatIsHeldBackTooLongIsNotSent(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	})
+	mutator, err := distribution.NewMutator(open(t, s.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := registry.SendWithin(t.Context(), 100*time.Millisecond)
+	if err := mutator.DeleteManifest(ctx, "app", oci.FromBytes([]byte("x"))); !errors.Is(err, registry.ErrLate) || len(s.requests()) != 1 {
+		t.Errorf("%v; asked %q", err, s.requests())
 	}
 }

@@ -68,6 +68,10 @@ func (t *Throttle) RoundTrip(req *http.Request) (*http.Response, error) {
 		t.leave()
 		return nil, err
 	}
+	if registry.Late(ctx) {
+		t.leave()
+		return nil, registry.ErrLate
+	}
 	start := time.Now()
 	resp, err := t.next.RoundTrip(req)
 	t.learn(req, resp, err, start)
