@@ -224,38 +224,6 @@ func TestATagThatMovedIsLeftAlone(t *testing.T) {
 	r.same(t, "overwritten")
 }
 
-// A tag that the registry was not available for is put once more after half a
-// minute of looks, unless somebody has pushed it by then.
-func TestATagThatIsPushedBeforeItIsPutAgain(t *testing.T) {
-	for _, pushes := range []bool{false, true} {
-		r := remove(t, app(), gone, memory.Options{})
-		p := build(t, r.undoing(t))
-		req := r.request(p)
-		script := fault.New(fault.Fault{Op: call.PutManifest, Reference: "v1", Nth: 1, Kind: fault.Refuse, Err: registry.ErrUnavailable})
-		req.Registries[r.info.Name] = apply.Registry{Reader: script.Reader(r.registry.Reader()), Mutator: script.Mutator(r.registry.Mutator()), Concurrency: 1}
-		var theirs oci.Digest
-		req.Sleep = func(ctx context.Context, _ time.Duration) error {
-			if pushes && theirs == "" {
-				r.registry.Edit(func(w *world.World) {
-					theirs = w.Repository("app").Tags["multi-kept"]
-					w.Repository("app").Tags["v1"] = theirs
-				})
-			}
-			return ctx.Err()
-		}
-		result, err := applytest.Run(t.Context(), req)
-		if err != nil || len(script.Unused()) > 0 {
-			t.Fatalf("%v, unused faults %v", err, script.Unused())
-		}
-		switch is := r.registry.State().Repositories["app"].Tags["v1"]; {
-		case !pushes && result.Open() == 0:
-			r.same(t, "put again")
-		case !pushes || is != theirs || result.Counts[journal.Changed] != 1:
-			t.Errorf("v1 is %s, %v", is, result.Counts)
-		}
-	}
-}
-
 // Blobs that the registry collected are named with the manifest that needs
 // them, and nothing that needs that manifest is tried.
 func TestCollectedBlobsAreNamed(t *testing.T) {
