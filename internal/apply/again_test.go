@@ -237,3 +237,30 @@ func TestAPlaceholderThatIsHeldBackIsNotPut(t *testing.T) {
 		t.Errorf("it points to %s after %v, sent within %v", is, r.clock.slept, mutator.within)
 	}
 }
+
+// Tags that a deleted manifest left are helped away by name, each on a fresh look.
+func TestHelpForTagsIsNotHeldBack(t *testing.T) {
+	for name, options := range map[string]memory.Options{"they serve on": {KeepsTags: true}, "they linger": {}} {
+		t.Run(name, func(t *testing.T) {
+			r := twins(t, options)
+			if name == "they linger" {
+				killed(t, r)
+			}
+			mutator := &lateMutator{Mutator: r.registry.Mutator()}
+			req := r.request()
+			for _, run := range r.state.Runs() {
+				req.Resume = &run
+			}
+			r.state.Restart()
+			req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+			result, err := applytest.Run(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			allDone(t, result)
+			if n := len(mutator.within); n < 2 || slices.ContainsFunc(mutator.within, func(d time.Duration) bool { return d != 15*time.Second }) {
+				t.Errorf("sent within %v", mutator.within)
+			}
+		})
+	}
+}

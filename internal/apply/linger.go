@@ -31,7 +31,7 @@ func (a *attempt) linger(ctx context.Context, tags []string) (journal.Status, st
 		}
 		if at.Digest == "" {
 			// What comes of it the next listing shows.
-			_ = a.mutator.Untag(ctx, mutate.Tag{Repository: a.name, Name: tag, Digest: a.Digest})
+			_ = a.mutator.Untag(registry.SendWithin(ctx, fresh), mutate.Tag{Repository: a.name, Name: tag, Digest: a.Digest})
 		}
 	}
 	a.cleared = true

@@ -165,7 +165,7 @@ func (a *attempt) lookAfter(ctx context.Context, acted error) (journal.Status, s
 		for _, tag := range help {
 			tried[tag] = true
 			// What comes of it the next look shows.
-			_ = a.mutator.Untag(ctx, mutate.Tag{Repository: a.name, Name: tag, Digest: a.Digest})
+			_ = a.mutator.Untag(registry.SendWithin(ctx, fresh), mutate.Tag{Repository: a.name, Name: tag, Digest: a.Digest})
 		}
 		after, err = a.after(ctx)
 		return after.gone(), err
