@@ -137,6 +137,27 @@ func TestAllTagsAreLookedAtSeldom(t *testing.T) {
 	}
 }
 
+// A list that takes longer to read than it stands, as one of many tags with few to
+// a page does, is not read again for every step.
+func TestALongListIsNotReadForEveryStep(t *testing.T) {
+	r, _ := images(t, 100, 8)
+	r.registry.Before(func(c call.Call) {
+		switch c.Op {
+		case call.Tags:
+			_ = r.clock.Sleep(context.Background(), 20*time.Second)
+		case call.DeleteManifest:
+			_ = r.clock.Sleep(context.Background(), time.Second)
+		}
+	})
+	began := r.clock.Now()
+	allDone(t, r.apply(t))
+	// A hundred seconds of deletes, and a list for each minute of them: so that a
+	// quarter of the time is taken by lists.
+	if n, took := r.registry.Counts()[call.Tags], r.clock.Now().Sub(began); n < 3 || n > 6 || took > 4*time.Minute {
+		t.Errorf("%d listings in %v", n, took)
+	}
+}
+
 // A tag of an earlier step was moved to the image of a later one after the
 // survey. However long the look at it takes, the later step, which has looked
 // and found its own tag in place, waits for what the earlier look finds.

@@ -19,6 +19,7 @@ type picture struct {
 	can      registry.Capabilities
 	tags     map[string]oci.Descriptor // as last seen; without those that went
 	surveyed time.Time                 // when the listing behind them began
+	listTook time.Duration             // how long the last listing took; 0: there was only that of the survey
 	lookedAt time.Time                 // when all tags were looked at last
 	lookTook time.Duration             // how long that took
 	bare     map[string]bool           // tags that the survey listed, and found nothing behind

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// fresh is how long a tag listing stands before it is read again for new names.
-	fresh = 15 * time.Second
+	// fresh is how long a look stands, and a tag listing before it is read again for
+	// new names: four times as long as it took to be read where that is longer, so
+	// that there is time for something else.
+	fresh, listingStands = 15 * time.Second, 4
 	// seldom is how many times as long as the looks at all tags take they are not
 	// looked at again: so that takes a tenth of the time at most.
 	seldom = 9
@@ -239,8 +241,8 @@ func (r *repository) staying(open []plan.Step) map[string]oci.Descriptor {
 
 // refresh looks for tags that appeared since the listing, once it is no longer
 // fresh, and guards what they lead to; seldom also for tags that moved. Steps that
-// come meanwhile wait for it: none acts on a listing older than fresh. Steps that
-// wait for a listing are settled by the way.
+// come meanwhile wait for it: none acts on a listing that does not stand any more.
+// Steps that wait for a listing are settled by the way.
 func (r *repository) refresh(ctx context.Context) error {
 	waiting, names, err := r.listAgain(ctx)
 	if err != nil {
@@ -255,11 +257,12 @@ func (r *repository) listAgain(ctx context.Context) (waiting []*attempt, names [
 	r.relisting.Lock()
 	defer r.relisting.Unlock()
 	now := r.Now()
-	if now.Sub(r.surveyed) < fresh {
+	if now.Sub(r.surveyed) < max(fresh, listingStands*r.listTook) {
 		return nil, nil, nil
 	}
 	waiting = r.along.take()
 	if names, err = r.guardNew(ctx); err == nil {
+		r.listTook = r.Now().Sub(now)
 		err = r.guardMoved(ctx)
 	}
 	if err != nil {
