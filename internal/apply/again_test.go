@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/regkeep/regkeep/internal/apply/applytest"
@@ -137,42 +138,44 @@ func TestARequestThatIsHeldBackIsLookedBeforeAgain(t *testing.T) {
 	} {
 		for kind, remove := range map[string]applytest.Remove{"delete": {"app": {"a", "b"}}, "untag": {"app": {"a"}}} {
 			t.Run(kind+", "+name, func(t *testing.T) {
-				w := world.New(world.DefaultNow)
-				app := w.Repository("app")
-				app.Tag("kept", app.Image(world.Image{}))
-				old := app.Image(world.Image{})
-				app.Tag("a", old)
-				app.Tag("b", old)
-				r := newRig(t, w, remove, memory.Options{})
-				req := r.request()
-				mutator := &lateMutator{Mutator: r.registry.Mutator(), times: 3, before: func() {
-					_ = r.clock.Sleep(context.Background(), time.Minute)
-				}}
-				late := mutator.before
-				mutator.before = func() {
-					if mutator.times == 0 {
-						r.registry.Edit(func(w *world.World) { push(w.Repository("app")) })
+				synctest.Test(t, func(t *testing.T) {
+					w := world.New(world.DefaultNow)
+					app := w.Repository("app")
+					app.Tag("kept", app.Image(world.Image{}))
+					old := app.Image(world.Image{})
+					app.Tag("a", old)
+					app.Tag("b", old)
+					r := newRig(t, w, remove, memory.Options{})
+					req := r.request()
+					mutator := &lateMutator{Mutator: r.registry.Mutator(), times: 3, before: func() {
+						_ = r.clock.Sleep(context.Background(), time.Minute)
+					}}
+					late := mutator.before
+					mutator.before = func() {
+						if mutator.times == 0 {
+							r.registry.Edit(func(w *world.World) { push(w.Repository("app")) })
+						}
+						late()
 					}
-					late()
-				}
-				req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
-				result, err := applytest.Run(t.Context(), req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				done := name == "nothing" || kind == "untag" && name == "a new tag"
-				if o := result.Outcomes[0]; o.Status.Succeeded() != done || result.Damaged || len(result.Outcomes) != 1 {
-					t.Errorf("%s (%s)", o.Status, o.Error)
-				}
-				left := r.registry.World().Repositories["app"]
-				if name == "a new tag" && left.Tags["new"] != old.Digest || name == "the tag is moved" && left.Tags["a"] == "" {
-					t.Errorf("left are %v", left.Tags)
-				}
-				// A look may grow twice as old each time.
-				want := []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
-				if done && !slices.Equal(mutator.within, want) || !done && !slices.Equal(mutator.within, want[:3]) {
-					t.Errorf("sent within %v", mutator.within)
-				}
+					req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+					result, err := applytest.Run(t.Context(), req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					done := name == "nothing" || kind == "untag" && name == "a new tag"
+					if o := result.Outcomes[0]; o.Status.Succeeded() != done || result.Damaged || len(result.Outcomes) != 1 {
+						t.Errorf("%s (%s)", o.Status, o.Error)
+					}
+					left := r.registry.World().Repositories["app"]
+					if name == "a new tag" && left.Tags["new"] != old.Digest || name == "the tag is moved" && left.Tags["a"] == "" {
+						t.Errorf("left are %v", left.Tags)
+					}
+					// A look may grow twice as old each time.
+					want := []time.Duration{15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute}
+					if done && !slices.Equal(mutator.within, want) || !done && !slices.Equal(mutator.within, want[:3]) {
+						t.Errorf("sent within %v", mutator.within)
+					}
+				})
 			})
 		}
 	}
@@ -180,23 +183,25 @@ func TestARequestThatIsHeldBackIsLookedBeforeAgain(t *testing.T) {
 
 // The time that a request may be held back counts from the look before it.
 func TestTheTimeOfARequestCountsFromTheLook(t *testing.T) {
-	r := twins(t, memory.Options{})
-	r.registry.Before(func(c call.Call) {
-		if c.Op == call.Head {
-			_ = r.clock.Sleep(context.Background(), time.Second)
+	synctest.Test(t, func(t *testing.T) {
+		r := twins(t, memory.Options{})
+		r.registry.Before(func(c call.Call) {
+			if c.Op == call.Head {
+				_ = r.clock.Sleep(context.Background(), time.Second)
+			}
+		})
+		req := r.request()
+		mutator := &lateMutator{Mutator: r.registry.Mutator()}
+		req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+		result, err := applytest.Run(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		allDone(t, result)
+		if want := []time.Duration{13 * time.Second}; !slices.Equal(mutator.within, want) { // its two tags
+			t.Errorf("sent within %v, want %v", mutator.within, want)
 		}
 	})
-	req := r.request()
-	mutator := &lateMutator{Mutator: r.registry.Mutator()}
-	req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
-	result, err := applytest.Run(t.Context(), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	allDone(t, result)
-	if want := []time.Duration{13 * time.Second}; !slices.Equal(mutator.within, want) { // its two tags
-		t.Errorf("sent within %v, want %v", mutator.within, want)
-	}
 }
 
 // latePlaceholder holds back what is put over a tag.
@@ -217,50 +222,54 @@ func (l *latePlaceholder) PutManifest(ctx context.Context, repository, reference
 
 // A placeholder that was held back is not put over a tag.
 func TestAPlaceholderThatIsHeldBackIsNotPut(t *testing.T) {
-	w, remove := company(false)
-	r := newRig(t, w, remove, memory.Options{NoTagDelete: true})
-	overwriting(r)
-	r.plan.Steps = slices.DeleteFunc(r.plan.Steps, func(s plan.Step) bool { return s.Action != plan.OverwriteTag })
-	renumber(r)
-	req := r.request()
-	mutator := &latePlaceholder{Mutator: r.registry.Mutator(), over: "shared-old"}
-	req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
-	result, err := applytest.Run(t.Context(), req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if o := result.Outcomes[0]; o.Status != journal.Failed || !strings.Contains(o.Error, registry.ErrLate.Error()) || result.Damaged {
-		t.Errorf("%s (%s)", o.Status, o.Error)
-	}
-	// Nothing is waited for: it was not sent.
-	if is := r.registry.World().Repositories["app"].Tags["shared-old"]; is != result.Outcomes[0].Digest || r.clock.slept > 0 || mutator.within != 15*time.Second {
-		t.Errorf("it points to %s after %v, sent within %v", is, r.clock.slept, mutator.within)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		w, remove := company(false)
+		r := newRig(t, w, remove, memory.Options{NoTagDelete: true})
+		overwriting(r)
+		r.plan.Steps = slices.DeleteFunc(r.plan.Steps, func(s plan.Step) bool { return s.Action != plan.OverwriteTag })
+		renumber(r)
+		req := r.request()
+		mutator := &latePlaceholder{Mutator: r.registry.Mutator(), over: "shared-old"}
+		req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+		result, err := applytest.Run(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o := result.Outcomes[0]; o.Status != journal.Failed || !strings.Contains(o.Error, registry.ErrLate.Error()) || result.Damaged {
+			t.Errorf("%s (%s)", o.Status, o.Error)
+		}
+		// Nothing is waited for: it was not sent.
+		if is := r.registry.World().Repositories["app"].Tags["shared-old"]; is != result.Outcomes[0].Digest || r.clock.slept > 0 || mutator.within != 15*time.Second {
+			t.Errorf("it points to %s after %v, sent within %v", is, r.clock.slept, mutator.within)
+		}
+	})
 }
 
 // Tags that a deleted manifest left are helped away by name, each on a fresh look.
 func TestHelpForTagsIsNotHeldBack(t *testing.T) {
 	for name, options := range map[string]memory.Options{"they serve on": {KeepsTags: true}, "they linger": {}} {
 		t.Run(name, func(t *testing.T) {
-			r := twins(t, options)
-			if name == "they linger" {
-				killed(t, r)
-			}
-			mutator := &lateMutator{Mutator: r.registry.Mutator()}
-			req := r.request()
-			for _, run := range r.state.Runs() {
-				req.Resume = &run
-			}
-			r.state.Restart()
-			req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
-			result, err := applytest.Run(t.Context(), req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			allDone(t, result)
-			if n := len(mutator.within); n < 2 || slices.ContainsFunc(mutator.within, func(d time.Duration) bool { return d != 15*time.Second }) {
-				t.Errorf("sent within %v", mutator.within)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				r := twins(t, options)
+				if name == "they linger" {
+					killed(t, r)
+				}
+				mutator := &lateMutator{Mutator: r.registry.Mutator()}
+				req := r.request()
+				for _, run := range r.state.Runs() {
+					req.Resume = &run
+				}
+				r.state.Restart()
+				req.Registries[r.info.Name] = r.given(r.registry.Reader(), mutator)
+				result, err := applytest.Run(t.Context(), req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				allDone(t, result)
+				if n := len(mutator.within); n < 2 || slices.ContainsFunc(mutator.within, func(d time.Duration) bool { return d != 15*time.Second }) {
+					t.Errorf("sent within %v", mutator.within)
+				}
+			})
 		})
 	}
 }
