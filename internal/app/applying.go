@@ -63,7 +63,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		defer func() { err = errors.Join(err, content.close()) }()
 		stack = append(stack, content)
 	}
-	plan := carry(request.Plan)
+	steps := carry(request.Plan)
 	session, err := a.reopenAll(ctx, request.Plan)
 	if err != nil {
 		return Result{}, err
@@ -82,7 +82,7 @@ func (a *App) Apply(ctx context.Context, request ApplyRequest) (result Result, e
 		registries[o.info.Name] = given
 	}
 	result, err = apply.Run(ctx, apply.Request{
-		Plan: plan, Registries: registries,
+		Plan: steps, Registries: registries,
 		Journal: state, Locks: state, Memory: state, Archive: stack, Place: place, Contents: state,
 		Tool: a.opts.Tool, Now: func() time.Time { return a.opts.Clock().UTC() }, MaxAge: a.planMaxAge(),
 		Verify: request.Verify, Events: a.opts.Events, Outcome: request.Outcome, Verified: request.Verified, Resume: request.Resume,

@@ -26,13 +26,19 @@ import (
 // twins is a repository of one doomed image with the tags a and b.
 func twins(t *testing.T, options memory.Options) *rig {
 	t.Helper()
+	return twinsWithout(t, options, "a", "b")
+}
+
+// twinsWithout is the same with a plan for other tags.
+func twinsWithout(t *testing.T, options memory.Options, tags ...string) *rig {
+	t.Helper()
 	w := world.New(world.DefaultNow)
 	app := w.Repository("app")
 	app.Tag("kept", app.Image(world.Image{}))
 	old := app.Image(world.Image{})
 	app.Tag("a", old)
 	app.Tag("b", old)
-	return newRig(t, w, applytest.Remove{"app": {"a", "b"}}, options)
+	return newRig(t, w, applytest.Remove{"app": tags}, options)
 }
 
 // cutOff has the registry delete manifests and leave their tags, as one that
