@@ -50,7 +50,7 @@ func (e *evaluation) decide(i int) Decision {
 	case e.g == nil:
 		d.Reasons = e.plain(noPolicy, CodeNoPolicy, "", 0, nil)
 		return d
-	case d.Root.Tag == nil && d.Root.Manifest != nil && d.Root.Manifest.Named:
+	case e.isNamed(i):
 		d.Reasons = e.named(i)
 		return d
 	case r == nil:
@@ -89,6 +89,13 @@ func (e *evaluation) decide(i int) Decision {
 		d.Verdict, d.Reasons = Hold, e.reason(dueDoubt, i, Unknown, false)
 	}
 	return d
+}
+
+// isNamed says whether a root is a digest without a tag that something is known
+// to use.
+func (e *evaluation) isNamed(i int) bool {
+	root := &e.roots[i]
+	return root.Tag == nil && root.Manifest != nil && root.Manifest.Named
 }
 
 // named is the reason of a digest without a tag that something is known to use:

@@ -40,7 +40,7 @@ func (e *evaluation) floor(decisions []Decision) {
 // order is not known is newer.
 func (e *evaluation) stays(i int) bool {
 	r := e.rule(i)
-	if r == nil {
+	if r == nil || e.isNamed(i) {
 		return true
 	}
 	e.doubting = true

@@ -98,3 +98,13 @@ func TestWhatNoRuleClaimsIsAFloor(t *testing.T) {
 	text := oneRule("{tags: [due], remove: [{older_than: 30d}]}")
 	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "other=keep/no-rule due=remove")
 }
+
+// A digest in use that no tag leads to stays in any case.
+func TestWhatIsInUseWithoutATagIsAFloor(t *testing.T) {
+	w := newWorld()
+	w.image("pinned", days(50)).Named = true
+	w.repo.ManifestsListed = true
+	w.image("due", days(40), "due")
+	text := oneRule("{tags: [\"**\"], untagged: true, remove: [{older_than: 30d}]}")
+	expect(t, verdicts(parse(t, text).Evaluate(w.repo, nil, now)), "untagged=keep/in-use due=remove")
+}
